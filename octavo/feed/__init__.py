@@ -1,0 +1,1 @@
+"""The log in commit order: reading, durable subscriptions, wake-up."""

@@ -1,0 +1,345 @@
+-- phase: expand
+-- The record: organizations, documents, versions, bodies, tags, contents, events.
+SET LOCAL ROLE octavo_owner;
+
+-- The organization travels in a parameter's type: the server checks the domain while it receives the
+-- bound parameter, inside the statement's own transaction and before any plan runs.
+CREATE DOMAIN octavo.organization AS uuid
+    CHECK (set_config('octavo.organization', value::text, true) IS NOT NULL);
+
+CREATE FUNCTION octavo.current_organization() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN nullif(current_setting('octavo.organization', true), '')::uuid;
+
+CREATE TYPE octavo.actor_kind AS ENUM ('user', 'service', 'agent', 'system');
+CREATE TYPE octavo.change AS ENUM ('created', 'updated', 'reverted', 'deleted', 'restored');
+
+-- HMAC-SHA256 (RFC 2104) of PostgreSQL's normal form of the JSON, with the two padded keys precomputed.
+CREATE FUNCTION octavo.body_hash(inner_pad bytea, outer_pad bytea, body jsonb) RETURNS bytea
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN sha256(outer_pad || sha256(inner_pad || convert_to(body::text, 'UTF8')));
+
+-- What a filter can ask of a body: the body, its long strings replaced by their digest.
+CREATE FUNCTION octavo.filter_fields(body jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+BEGIN
+    IF octet_length(body::text) <= 2000 THEN
+        RETURN body;
+    END IF;
+    CASE jsonb_typeof(body)
+        WHEN 'object' THEN
+            RETURN (SELECT coalesce(jsonb_object_agg(key, octavo.filter_fields(value)), '{}') FROM jsonb_each(body));
+        WHEN 'array' THEN
+            RETURN (SELECT coalesce(jsonb_agg(octavo.filter_fields(value) ORDER BY place), '[]')
+                    FROM jsonb_array_elements(body) WITH ORDINALITY AS element (value, place));
+        WHEN 'string' THEN
+            RETURN to_jsonb('sha256:' || encode(sha256(convert_to(body #>> '{}', 'UTF8')), 'hex'));
+        ELSE
+            RETURN body;
+    END CASE;
+END
+$$;
+
+-- The row of a document, locked, and its body read after the lock was had: a volatile function takes a new
+-- snapshot, so the body is the one of the locked row and not the one of the statement's beginning.
+CREATE FUNCTION octavo.lock_document(
+    organization uuid, wanted uuid,
+    OUT id uuid, OUT version integer, OUT body_hash bytea, OUT body jsonb, OUT metadata jsonb, OUT deleted boolean
+) RETURNS SETOF record
+    LANGUAGE plpgsql VOLATILE ROWS 1
+AS $$
+#variable_conflict use_column
+BEGIN
+    SELECT stored.id, stored.version, stored.body_hash, stored.metadata, stored.deleted_at IS NOT NULL
+    INTO id, version, body_hash, metadata, deleted
+    FROM octavo.document AS stored
+    WHERE stored.organization_id = organization AND stored.id = wanted AND stored.purged_at IS NULL
+    FOR NO KEY UPDATE;
+    IF FOUND THEN
+        SELECT stored.value INTO body FROM octavo.body AS stored
+        WHERE stored.organization_id = organization AND stored.hash = lock_document.body_hash;
+        RETURN NEXT;
+    END IF;
+END
+$$;
+
+-- Names of the top-level fields that differ: what an event may tell without telling a value.
+CREATE FUNCTION octavo.changed_fields(before jsonb, after jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (SELECT coalesce(jsonb_agg(key ORDER BY key), '[]')
+            FROM jsonb_each(before) AS old (key, value)
+            FULL JOIN jsonb_each(after) AS new (key, value) USING (key)
+            WHERE old.value IS DISTINCT FROM new.value);
+
+CREATE TABLE octavo.organization_profile (
+    id uuid PRIMARY KEY,
+    name text NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9][a-z0-9_.-]{0,62}$'),
+    inner_pad bytea NOT NULL CHECK (octet_length(inner_pad) = 64),
+    outer_pad bytea NOT NULL CHECK (octet_length(outer_pad) = 64),
+    settings jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(settings) = 'object'),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Hot tables have no key to organization_profile: every writer would lock its one row. Statements read the
+-- profile instead, and write nothing when it is missing.
+CREATE TABLE octavo.body (
+    organization_id uuid NOT NULL,
+    hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+    value jsonb NOT NULL CHECK (jsonb_typeof(value) = 'object'),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (organization_id, hash)
+);
+
+-- One sequence numbers every event; CACHE 1 because a position is drawn after the stream's lock.
+CREATE SEQUENCE octavo.event_position AS bigint CACHE 1;
+
+-- The head of a document is the row of its stream too: whoever appends an event locks it.
+CREATE TABLE octavo.document (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    namespace text NOT NULL CHECK (namespace ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'),
+    type text NOT NULL CHECK (type ~ '^[A-Za-z][A-Za-z0-9_.-]{0,99}$'),
+    name text CHECK (length(name) BETWEEN 1 AND 500),
+    version integer NOT NULL CHECK (version >= 1),
+    body_hash bytea,
+    previous_body_hash bytea,
+    metadata jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(metadata) = 'object'),
+    created_at timestamptz NOT NULL,
+    created_by text NOT NULL CHECK (length(created_by) BETWEEN 1 AND 200),
+    created_by_kind octavo.actor_kind NOT NULL,
+    updated_at timestamptz NOT NULL,
+    updated_by text NOT NULL CHECK (length(updated_by) BETWEEN 1 AND 200),
+    updated_by_kind octavo.actor_kind NOT NULL,
+    deleted_at timestamptz,
+    purged_at timestamptz,
+    event_sequence bigint NOT NULL CHECK (event_sequence >= 1),
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    PRIMARY KEY (organization_id, id),
+    CHECK (updated_at >= created_at),
+    CHECK ((body_hash IS NULL) = (purged_at IS NOT NULL)),
+    CHECK (purged_at IS NULL OR (deleted_at IS NOT NULL AND name IS NULL AND metadata = '{}'))
+) WITH (fillfactor = 80);
+
+CREATE UNIQUE INDEX document_name_key ON octavo.document (organization_id, namespace, type, name)
+    WHERE deleted_at IS NULL;
+
+CREATE TABLE octavo.version (
+    organization_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    number integer NOT NULL CHECK (number >= 1),
+    change octavo.change NOT NULL,
+    source_version integer,
+    body_hash bytea NOT NULL,
+    metadata jsonb NOT NULL CHECK (jsonb_typeof(metadata) = 'object'),
+    created_at timestamptz NOT NULL,
+    created_by text NOT NULL,
+    created_by_kind octavo.actor_kind NOT NULL,
+    session_id text CHECK (length(session_id) BETWEEN 1 AND 200),
+    PRIMARY KEY (organization_id, document_id, number),
+    FOREIGN KEY (organization_id, document_id) REFERENCES octavo.document (organization_id, id),
+    CONSTRAINT version_body_fkey FOREIGN KEY (organization_id, body_hash) REFERENCES octavo.body (organization_id, hash),
+    CHECK ((change = 'reverted') = (source_version IS NOT NULL))
+);
+CREATE INDEX version_body ON octavo.version (organization_id, body_hash);
+CREATE INDEX version_session ON octavo.version (organization_id, session_id, created_at, document_id)
+    WHERE session_id IS NOT NULL;
+
+CREATE TABLE octavo.tag (
+    organization_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    name text NOT NULL CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$'),
+    version integer NOT NULL,
+    moved_at timestamptz NOT NULL,
+    moved_by text NOT NULL,
+    moved_by_kind octavo.actor_kind NOT NULL,
+    session_id text,
+    PRIMARY KEY (organization_id, document_id, name),
+    FOREIGN KEY (organization_id, document_id, version)
+        REFERENCES octavo.version (organization_id, document_id, number)
+);
+CREATE INDEX tag_name ON octavo.tag (organization_id, name, document_id);
+CREATE INDEX tag_version ON octavo.tag (organization_id, document_id, version);
+
+-- What a file was: kept a version, because the next version may come from another file.
+CREATE TABLE octavo.content (
+    organization_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    version integer NOT NULL,
+    sha256 bytea NOT NULL CHECK (octet_length(sha256) = 32),
+    blob text NOT NULL CHECK (length(blob) BETWEEN 1 AND 1000),
+    bytes bigint NOT NULL CHECK (bytes >= 0),
+    media_type text NOT NULL CHECK (length(media_type) BETWEEN 3 AND 200),
+    encoding text CHECK (length(encoding) <= 50),
+    language text NOT NULL DEFAULT 'und' CHECK (length(language) BETWEEN 2 AND 35),
+    preview text NOT NULL CHECK (length(preview) <= 1000),
+    words bigint NOT NULL CHECK (words >= 0),
+    characters bigint NOT NULL CHECK (characters >= 0),
+    paragraphs bigint NOT NULL CHECK (paragraphs >= 0),
+    PRIMARY KEY (organization_id, document_id, version),
+    FOREIGN KEY (organization_id, document_id, version)
+        REFERENCES octavo.version (organization_id, document_id, number)
+);
+CREATE INDEX content_sha256 ON octavo.content (organization_id, sha256);
+
+-- One row a live document: everything a filter may ask, current version only.
+CREATE TABLE octavo.document_filter (
+    organization_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    namespace text NOT NULL,
+    type text NOT NULL,
+    name text,
+    created_at timestamptz NOT NULL,
+    created_by text NOT NULL,
+    updated_at timestamptz NOT NULL,
+    updated_by text NOT NULL,
+    version integer NOT NULL,
+    fields jsonb NOT NULL,
+    metadata jsonb NOT NULL,
+    PRIMARY KEY (organization_id, document_id)
+);
+CREATE INDEX document_filter_created ON octavo.document_filter
+    (organization_id, namespace, type, created_at, document_id);
+CREATE INDEX document_filter_name ON octavo.document_filter (organization_id, namespace, name, document_id);
+CREATE INDEX document_filter_fields ON octavo.document_filter
+    USING gin (organization_id, fields jsonb_path_ops, metadata jsonb_path_ops)
+    WITH (gin_pending_list_limit = 512);
+
+-- Sequence of the streams that are not documents.
+CREATE TABLE octavo.stream (
+    organization_id uuid NOT NULL,
+    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    sequence bigint NOT NULL CHECK (sequence >= 1),
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    PRIMARY KEY (organization_id, name)
+) WITH (fillfactor = 80);
+
+CREATE TABLE octavo.event (
+    recorded_at timestamptz NOT NULL,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    id bigint NOT NULL,
+    organization_id uuid NOT NULL,
+    stream text NOT NULL,
+    sequence bigint NOT NULL,
+    type text NOT NULL CHECK (type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$'),
+    schema_version smallint NOT NULL DEFAULT 1,
+    document_id uuid,
+    version integer,
+    data jsonb NOT NULL CHECK (jsonb_typeof(data) = 'object'),
+    actor text NOT NULL,
+    actor_kind octavo.actor_kind NOT NULL,
+    session_id text,
+    correlation_id text CHECK (length(correlation_id) <= 200),
+    causation_id text CHECK (length(causation_id) <= 200),
+    PRIMARY KEY (recorded_at, position_xid, id)
+) PARTITION BY RANGE (recorded_at);
+CREATE INDEX event_position_order ON octavo.event (epoch, position_xid, id);
+CREATE INDEX event_stream ON octavo.event (organization_id, stream, sequence);
+CREATE TABLE octavo.event_default PARTITION OF octavo.event DEFAULT;
+
+-- Answers of calls made with an idempotency key.
+CREATE TABLE octavo.idempotency (
+    organization_id uuid NOT NULL REFERENCES octavo.organization_profile (id),
+    key text NOT NULL CHECK (length(key) BETWEEN 1 AND 200),
+    request bytea NOT NULL,
+    answer jsonb,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (organization_id, key)
+);
+CREATE INDEX idempotency_created ON octavo.idempotency (created_at);
+
+-- Durable readers of the feed; a null organization reads all of them.
+CREATE TABLE octavo.subscription (
+    name text NOT NULL CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$'),
+    organization_id uuid REFERENCES octavo.organization_profile (id),
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE NULLS NOT DISTINCT (organization_id, name)
+) WITH (fillfactor = 50);
+
+-- What tells one life of this record from another: xids mean nothing after a restore elsewhere.
+CREATE TABLE octavo.epoch (
+    number integer PRIMARY KEY CHECK (number >= 1),
+    system_identifier bigint NOT NULL,
+    timeline integer NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE FUNCTION octavo.keep_event_partitions(months_ahead integer) RETURNS SETOF text
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    month date;
+    partition text;
+BEGIN
+    FOR month IN
+        SELECT generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'),
+                               date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => months_ahead),
+                               interval '1 month')::date
+    LOOP
+        partition := 'event_' || to_char(month, 'YYYY_MM');
+        CONTINUE WHEN to_regclass('octavo.' || partition) IS NOT NULL;
+        EXECUTE format(
+            'CREATE TABLE octavo.%I PARTITION OF octavo.event FOR VALUES FROM (%L) TO (%L)',
+            partition,
+            month::timestamp AT TIME ZONE 'UTC',
+            (month + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+        RETURN NEXT partition;
+    END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION octavo.keep_event_partitions(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION octavo.keep_event_partitions(integer) TO octavo_system;
+
+-- Row-level security on everything that belongs to an organization.
+DO $$
+DECLARE
+    relation text;
+    owner_column text;
+BEGIN
+    FOREACH relation IN ARRAY ARRAY['organization_profile', 'body', 'document', 'version', 'tag', 'content',
+                                    'document_filter', 'stream', 'event', 'idempotency', 'subscription']
+    LOOP
+        owner_column := CASE relation WHEN 'organization_profile' THEN 'id' ELSE 'organization_id' END;
+        EXECUTE format('ALTER TABLE octavo.%I ENABLE ROW LEVEL SECURITY', relation);
+        EXECUTE format('ALTER TABLE octavo.%I FORCE ROW LEVEL SECURITY', relation);
+        EXECUTE format('CREATE POLICY organization ON octavo.%I TO octavo_app
+                        USING (%I = nullif(current_setting(''octavo.organization'', true), '''')::uuid)',
+                       relation, owner_column);
+        EXECUTE format('CREATE POLICY system ON octavo.%I TO octavo_system USING (true)', relation);
+        EXECUTE format('GRANT SELECT ON octavo.%I TO octavo_backup', relation);
+    END LOOP;
+END
+$$;
+
+CREATE POLICY lookup ON octavo.document_filter FOR SELECT TO octavo_lookup USING (true);
+
+GRANT SELECT ON octavo.organization_profile TO octavo_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON octavo.organization_profile TO octavo_system;
+GRANT SELECT, INSERT, UPDATE, DELETE ON octavo.body, octavo.document, octavo.version, octavo.tag, octavo.content,
+    octavo.document_filter, octavo.stream, octavo.idempotency TO octavo_app, octavo_system;
+GRANT SELECT, INSERT ON octavo.event TO octavo_app;
+GRANT SELECT, INSERT, DELETE ON octavo.event TO octavo_system;
+GRANT SELECT ON octavo.epoch TO octavo_app, octavo_backup;
+GRANT SELECT, INSERT, UPDATE, DELETE ON octavo.subscription TO octavo_app, octavo_system;
+GRANT SELECT, INSERT ON octavo.epoch TO octavo_system;
+GRANT USAGE ON SEQUENCE octavo.event_position TO octavo_app, octavo_system;
+GRANT SELECT ON SEQUENCE octavo.event_position TO octavo_backup;
+GRANT SELECT ON octavo.document_filter TO octavo_lookup;
+
+-- Candidates for filters: a view without security barrier, because @> is not leakproof and would lose its
+-- index under row-level security. Only total expressions may be applied to it: see the filter compiler.
+SET LOCAL ROLE octavo_lookup;
+CREATE VIEW octavo.lookup AS
+    SELECT organization_id, document_id, namespace, type, name, created_at, created_by, updated_at, updated_by,
+           version, fields, metadata
+    FROM octavo.document_filter
+    WHERE organization_id = nullif(current_setting('octavo.organization', true), '')::uuid;
+GRANT SELECT ON octavo.lookup TO octavo_app;

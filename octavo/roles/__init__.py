@@ -1,0 +1,1 @@
+"""One small protocol a role; engines implement them."""

@@ -1,0 +1,1 @@
+"""The one transaction: every change and its event commit together."""

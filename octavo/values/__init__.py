@@ -1,0 +1,1 @@
+"""What things are, without I/O: documents, versions, events, positions, JSON."""

@@ -1,0 +1,67 @@
+"""Facts of the log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from octavo.values.actor import Actor
+from octavo.values.json import decode
+from octavo.values.position import Position
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One fact: what happened to which thing, in its stream's order and at its place in the log.
+
+    `data` says what changed (paths, versions), never stored values: the log holds no personal data.
+    """
+
+    position: Position
+    organization_id: UUID
+    stream: str
+    sequence: int
+    type: str
+    schema_version: int
+    recorded_at: datetime
+    document_id: UUID | None
+    version: int | None
+    actor: Actor
+    session: str | None
+    correlation: str | None
+    causation: str | None
+    raw_data: bytes
+
+    @property
+    def id(self) -> str:
+        """Identity of the event inside its organization: stream and sequence."""
+        return f"{self.stream}:{self.sequence}"
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What changed."""
+        data: dict[str, Any] = decode(self.raw_data)
+        return data
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event as a CloudEvents 1.0 structure (https://cloudevents.io), with Octavo's own attributes."""
+        return {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": f"octavo/{self.organization_id}",
+            "type": self.type,
+            "subject": str(self.document_id) if self.document_id else self.stream,
+            "time": self.recorded_at.isoformat(),
+            "position": str(self.position),
+            "stream": self.stream,
+            "sequence": self.sequence,
+            "schemaversion": self.schema_version,
+            "version": self.version,
+            "actor": str(self.actor),
+            "session": self.session,
+            "correlation": self.correlation,
+            "causation": self.causation,
+            "data": self.data,
+        }

@@ -1,6 +1,7 @@
 """Named SQL statements, read once from the `.sql` files beside the modules that use them.
 
-A file holds blocks that begin with `-- name: put_document`. A line `-- scope: system` after the name says
+A file holds blocks that begin with `-- name: put_document`. A block that begins with `-- fragment: tail` is no
+statement but a piece that others of the same file take in by the line `-- include: tail`. A line `-- scope: system` after the name says
 that the statement serves all organizations and runs as `octavo_system`; every other one carries its
 organization as a parameter of the type `octavo.organization`.
 """
@@ -13,7 +14,8 @@ from importlib import resources
 
 from octavo.errors import OctavoError
 
-_BLOCK = re.compile(r"^-- name: (?P<name>\w+)[ \t]*\n", re.MULTILINE)
+_BLOCK = re.compile(r"^-- (?P<kind>name|fragment): (?P<name>\w+)[ \t]*\n", re.MULTILINE)
+_INCLUDE = re.compile(r"^[ \t]*-- include: (?P<name>\w+)[ \t]*\n?", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
 
 
@@ -45,12 +47,26 @@ def load(package: str, file: str) -> Statements:
 
 
 def parse(text: str, source: str) -> Statements:
-    """Split text into named statements, without comments; a name may appear once."""
+    """Split text into named statements, with fragments filled in and without comments; a name may appear once."""
     starts = list(_BLOCK.finditer(text))
     ends = [start.start() for start in starts[1:]] + [len(text)]
     blocks: dict[str, str] = {}
     for start, end in zip(starts, ends, strict=True):
         if start["name"] in blocks:
             raise OctavoError(f"{source} names the statement {start['name']} twice")
-        blocks[start["name"]] = _COMMENT.sub("", text[start.end() : end]).strip().rstrip(";")
-    return Statements(blocks)
+        blocks[start["name"]] = text[start.end() : end].strip()
+    names = [start["name"] for start in starts if start["kind"] == "name"]
+    return Statements({name: _finished(_fill(blocks[name], blocks, source)) for name in names})
+
+
+def _fill(block: str, blocks: Mapping[str, str], source: str) -> str:
+    def piece(match: re.Match[str]) -> str:
+        if match["name"] not in blocks:
+            raise OctavoError(f"{source} includes {match['name']!r}, which it does not hold")
+        return _fill(blocks[match["name"]], blocks, source) + "\n"
+
+    return _INCLUDE.sub(piece, block + "\n")
+
+
+def _finished(statement: str) -> str:
+    return _COMMENT.sub("", statement).strip().rstrip(";")

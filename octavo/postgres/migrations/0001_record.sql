@@ -3,9 +3,14 @@
 SET LOCAL ROLE octavo_owner;
 
 -- The organization travels in a parameter's type: the server checks the domain while it receives the
--- bound parameter, inside the statement's own transaction and before any plan runs.
-CREATE DOMAIN octavo.organization AS uuid
-    CHECK (set_config('octavo.organization', value::text, true) IS NOT NULL);
+-- bound parameter, inside the statement's own transaction and before any plan runs. A transaction serves one
+-- organization: binding a second one fails the check.
+CREATE DOMAIN octavo.organization AS uuid CONSTRAINT one_organization_a_transaction
+    CHECK (CASE
+        WHEN coalesce(nullif(current_setting('octavo.organization', true), ''), value::text) = value::text
+            THEN set_config('octavo.organization', value::text, true) IS NOT NULL
+        ELSE false
+    END);
 
 CREATE FUNCTION octavo.current_organization() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -61,6 +66,110 @@ BEGIN
         WHERE stored.organization_id = organization AND stored.hash = lock_document.body_hash;
         RETURN NEXT;
     END IF;
+END
+$$;
+
+-- JSON Merge Patch (RFC 7396); a null patch changes nothing.
+CREATE FUNCTION octavo.merge_patch(target jsonb, patch jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+DECLARE
+    result jsonb := target;
+    field record;
+BEGIN
+    IF patch IS NULL THEN
+        RETURN target;
+    ELSIF jsonb_typeof(patch) <> 'object' THEN
+        RETURN patch;
+    END IF;
+    IF jsonb_typeof(target) IS DISTINCT FROM 'object' THEN
+        result := '{}';
+    END IF;
+    FOR field IN SELECT key, value FROM jsonb_each(patch) LOOP
+        IF field.value = 'null' THEN
+            result := result - field.key;
+        ELSIF jsonb_typeof(field.value) = 'object' THEN
+            result := result || jsonb_build_object(
+                field.key, octavo.merge_patch(coalesce(result -> field.key, '{}'), field.value));
+        ELSE
+            result := result || jsonb_build_object(field.key, field.value);
+        END IF;
+    END LOOP;
+    RETURN result;
+END
+$$;
+
+-- Put a value at a path, with the objects above it made where they are missing.
+CREATE FUNCTION octavo.put_at(target jsonb, path text[], value jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+BEGIN
+    FOR depth IN 1 .. cardinality(path) - 1 LOOP
+        IF target #> path[1:depth] IS NULL THEN
+            target := jsonb_set(target, path[1:depth], '{}');
+        ELSIF jsonb_typeof(target #> path[1:depth]) NOT IN ('object', 'array') THEN
+            RAISE EXCEPTION 'the field % is neither an object nor an array',
+                array_to_string(path[1:depth], '.') USING ERRCODE = 'OC001';
+        END IF;
+    END LOOP;
+    RETURN jsonb_set(target, path, value);
+END
+$$;
+
+-- One operation of a patch on the value at its path; messages name the field and never its value.
+CREATE FUNCTION octavo.operate(operator text, field text, current jsonb, operand jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+BEGIN
+    IF current = 'null' THEN
+        current := NULL;
+    END IF;
+    IF operator IN ('$inc', '$mul', '$min', '$max') AND jsonb_typeof(current) <> 'number' THEN
+        RAISE EXCEPTION '% needs a number, and the field % holds none', operator, field USING ERRCODE = 'OC001';
+    ELSIF operator IN ('$push', '$add_to_set', '$pull') AND jsonb_typeof(current) <> 'array' THEN
+        RAISE EXCEPTION '% needs an array, and the field % holds none', operator, field USING ERRCODE = 'OC001';
+    END IF;
+    RETURN CASE operator
+        WHEN '$set' THEN operand
+        WHEN '$inc' THEN to_jsonb(coalesce((current #>> '{}')::numeric, 0) + (operand #>> '{}')::numeric)
+        WHEN '$mul' THEN to_jsonb(coalesce((current #>> '{}')::numeric, 0) * (operand #>> '{}')::numeric)
+        WHEN '$min' THEN CASE WHEN current <= operand THEN current ELSE operand END
+        WHEN '$max' THEN CASE WHEN current >= operand THEN current ELSE operand END
+        WHEN '$push' THEN coalesce(current, '[]') || jsonb_build_array(operand)
+        WHEN '$add_to_set' THEN
+            CASE WHEN EXISTS (SELECT FROM jsonb_array_elements(current) AS element (value) WHERE value = operand)
+                THEN current
+                ELSE coalesce(current, '[]') || jsonb_build_array(operand)
+            END
+        WHEN '$pull' THEN (
+            SELECT coalesce(jsonb_agg(value ORDER BY place), '[]')
+            FROM jsonb_array_elements(current) WITH ORDINALITY AS element (value, place)
+            WHERE value <> operand)
+    END;
+END
+$$;
+
+-- The operations of a patch, in order: [["$inc", ["path"], operand], …].
+CREATE FUNCTION octavo.apply_operations(target jsonb, operations jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+DECLARE
+    operation jsonb;
+    path text[];
+    result jsonb := target;
+BEGIN
+    FOR operation IN SELECT value FROM jsonb_array_elements(operations) LOOP
+        path := ARRAY(SELECT jsonb_array_elements_text(operation -> 1));
+        IF operation ->> 0 = '$unset' THEN
+            result := result #- path;
+        ELSIF operation ->> 0 = '$pull' AND result #> path IS NULL THEN
+            CONTINUE;
+        ELSE
+            result := octavo.put_at(result, path, octavo.operate(
+                operation ->> 0, array_to_string(path, '.'), result #> path, operation -> 2));
+        END IF;
+    END LOOP;
+    RETURN result;
 END
 $$;
 
@@ -124,7 +233,7 @@ CREATE TABLE octavo.document (
 ) WITH (fillfactor = 80);
 
 CREATE UNIQUE INDEX document_name_key ON octavo.document (organization_id, namespace, type, name)
-    WHERE deleted_at IS NULL;
+    WHERE name IS NOT NULL AND deleted_at IS NULL;
 
 CREATE TABLE octavo.version (
     organization_id uuid NOT NULL,
@@ -152,6 +261,7 @@ CREATE TABLE octavo.tag (
     document_id uuid NOT NULL,
     name text NOT NULL CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$'),
     version integer NOT NULL,
+    previous_version integer,
     moved_at timestamptz NOT NULL,
     moved_by text NOT NULL,
     moved_by_kind octavo.actor_kind NOT NULL,

@@ -1,0 +1,50 @@
+"""What every call of the store carries: whose documents, on whose behalf, over which connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+
+from octavo.postgres.pool import Runner
+from octavo.values.actor import Origin
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one call may ask at most."""
+
+    body_bytes: int = 64 * 1024 * 1024
+    batch: int = 10_000
+    page: int = 1_000
+    scanned: int = 20_000
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """One organization's view of the store.
+
+    Attributes:
+        runner: the pool (each call commits by itself) or an open transaction (the caller commits).
+        committed: told after a change was committed, to wake the readers of the log.
+    """
+
+    runner: Runner
+    organization: UUID
+    namespace: str
+    origin: Origin
+    limits: Limits
+    committed: Callable[[], None]
+    shard: int = 0
+
+    def change(self, *arguments: object) -> tuple[object, ...]:
+        """The arguments of a change: organization and origin first, as `changes.sql` numbers them."""
+        origin = self.origin
+        return (
+            self.organization,
+            origin.actor.id,
+            origin.actor.kind,
+            origin.session,
+            origin.correlation,
+            origin.causation,
+            *arguments,
+        )

@@ -1,0 +1,85 @@
+# Everything a developer runs. `make` or `make help` lists it.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# The folders of tests that need no process of their own and run before every commit.
+FAST := $(wildcard $(addprefix tests/,unit database conformance isolation architecture))
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/octavo.stamp ## Set up .venv with Octavo in it: .venv/bin/octavo
+
+.PHONY: demo
+demo: setup ## Show Octavo working on example files, or on yours: make demo DOCS=/some/folder
+	$(BIN)/octavo demo $(if $(DOCS),"$(DOCS)")
+
+.PHONY: test-fast
+test-fast: $(VENV)/dev.stamp pgbouncer ## Tests of every commit, under a minute
+	$(PYTEST) $(FAST)
+
+.PHONY: test
+test: $(VENV)/dev.stamp pgbouncer ## All tests, under ten minutes: what CI runs
+	$(PYTEST)
+
+.PHONY: prove
+prove: $(VENV)/dev.stamp pgbouncer ## Long, seeded proofs (kills, endurance); writes docs/proof.md. SEED=n repeats a run
+	$(BIN)/python -m tools.prove $(if $(SEED),--seed $(SEED))
+
+.PHONY: bench
+bench: $(VENV)/bench.stamp ## Measure against the limit and the peers; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+.PHONY: check
+check: $(VENV)/dev.stamp ## Style, types, imports, dependencies and the shape of the house
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry octavo
+	$(BIN)/python -m tools.house
+
+.PHONY: format
+format: $(VENV)/dev.stamp ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+.PHONY: docs
+docs: $(VENV)/dev.stamp ## Write the reference pages and the coverage of the requirements
+	$(BIN)/python -m tools.reference
+	$(BIN)/python -m tools.requirements
+
+.PHONY: constraints
+constraints: ## Resolve the newest versions of all dependencies into constraints.txt
+	tools/resolve-constraints
+
+.PHONY: clean
+clean: ## Remove the virtual environment, caches and what was built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: pgbouncer
+pgbouncer:
+	@tools/install-pgbouncer
+
+$(VENV)/made.stamp:
+	tools/make-venv $(VENV)
+	@touch $@
+
+$(VENV)/octavo.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
+	$(PIP) --editable '.[all]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/octavo.stamp
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/octavo.stamp
+	$(PIP) --editable '.[bench]'
+	@touch $@

@@ -127,6 +127,11 @@ async def put_many(scope: Scope, drafts: Sequence[Draft]) -> list[Document]:
     return stored
 
 
+def is_one_statement(drafts: Sequence[Draft]) -> bool:
+    """Whether `put_many` needs one statement only, which is atomic without a transaction around it."""
+    return len(_chunks(drafts)) <= 1
+
+
 async def patch(
     scope: Scope,
     id: UUID,

@@ -1,0 +1,272 @@
+"""One organization's view of the database: its documents, and transactions over them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from octavo.errors import InvalidInput
+from octavo.postgres.pool import Pool, Row, Transaction
+from octavo.store import changes, collector, contents, idempotency, reads, tags
+from octavo.store.changes import Draft
+from octavo.store.contents import Content
+from octavo.store.scope import Scope
+from octavo.store.tags import TagMove
+from octavo.store.transaction import transaction
+from octavo.values.document import Difference, Document, Tag, Version
+from octavo.values.json import encode
+from octavo.values.position import Position
+
+Bind = Callable[[], Awaitable[Scope]]
+
+
+class Documents:
+    """The documents of one organization and namespace.
+
+    Every write is one round trip and commits document, version, body and event together; it returns the
+    document with the position of its event. Every read sees what was committed before it began.
+    """
+
+    def __init__(self, bind: Bind, pool: Pool | None) -> None:
+        self._bind = bind
+        self._pool = pool
+
+    async def put(
+        self,
+        type: str,
+        body: object,
+        *,
+        name: str | None = None,
+        id: UUID | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        expect: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """Create a document, or make the next version of the one with this id, or with this type and name.
+
+        Args:
+            type: what kind of document it is: a letter, then letters, digits, `_`, `.` and `-`.
+            body: a JSON object (mapping, dataclass, pydantic model …), up to `max_body_bytes`.
+            name: unique among the namespace's live documents of the type; at most 500 characters.
+            metadata: free attributes; None keeps those of an existing document.
+            expect: 0 creates only; n replaces version n only.
+            idempotency_key: a repetition with the same key and arguments returns the first call's document.
+
+        Returns:
+            The document; `changed` is False when it was equal already.
+
+        Raises:
+            AlreadyExists, VersionConflict, IdempotencyConflict, InvalidInput, LimitExceeded, NotFound.
+        """
+        scope = await self._bind()
+        draft = Draft.of(scope, type, body, name=name, id=_uuid(id), metadata=metadata)
+        if idempotency_key is None:
+            return await changes.put(scope, draft, expect=expect)
+        request = encode(["put", scope.namespace, type, name, id, expect, metadata]) + draft.body
+        return await self._once(
+            scope, idempotency_key, request, lambda inside: changes.put(inside, draft, expect=expect)
+        )
+
+    async def put_many(self, documents: Sequence[Mapping[str, Any]]) -> list[Document]:
+        """Put up to `max_batch` documents in one transaction: all of them or none.
+
+        Args:
+            documents: mappings with `type` and `body`, and if wanted `name`, `id` and `metadata`.
+
+        Returns:
+            The documents in the order given; `changed` is False for those that were equal already.
+        """
+        scope = await self._bind()
+        drafts = [_draft(scope, document) for document in documents]
+        if self._pool is None or changes.is_one_statement(drafts):
+            return await changes.put_many(scope, drafts)
+        async with transaction(self._pool, scope) as inside:
+            return await changes.put_many(inside, drafts)
+
+    async def patch(
+        self,
+        id: UUID | str,
+        changed: Mapping[str, Any],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        expect: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """Change fields of the current version, on the server and under its lock.
+
+        Plain keys merge (RFC 7396: None removes a field); `$inc`, `$mul`, `$min`, `$max`, `$set`, `$unset`,
+        `$push`, `$add_to_set` and `$pull` operate on single fields, as in `{"$inc": {"reserved": 1}}`.
+
+        Args:
+            where: a filter that the current version must satisfy, checked under the lock.
+
+        Raises:
+            NotFound, VersionConflict, GuardFailed, InvalidInput.
+        """
+        scope = await self._bind()
+        known = _known(id)
+        if idempotency_key is None:
+            return await changes.patch(scope, known, changed, metadata=metadata, expect=expect, where=where)
+        return await self._once(
+            scope,
+            idempotency_key,
+            encode(["patch", id, changed, metadata, expect, where]),
+            lambda inside: changes.patch(
+                inside, known, changed, metadata=metadata, expect=expect, where=where
+            ),
+        )
+
+    async def get(
+        self,
+        id_or_type: UUID | str,
+        *,
+        name: str | None = None,
+        version: int | None = None,
+        tag: str | None = None,
+        at: datetime | None = None,
+        deleted: bool = False,
+    ) -> Document:
+        """One document: by id, or by type and name; current, or at a version, a tag or a moment.
+
+        Raises:
+            NotFound: there is none, or it is deleted and `deleted` is False.
+        """
+        scope = await self._bind()
+        if name is None:
+            return await reads.get(
+                scope, _known(id_or_type), version=version, tag=tag, at=at, deleted=deleted
+            )
+        if version is None and tag is None and at is None:
+            return await reads.get_named(scope, str(id_or_type), name)
+        id = await reads.find_id(scope, str(id_or_type), name)
+        return await reads.get(scope, id, version=version, tag=tag, at=at, deleted=deleted)
+
+    async def get_many(self, ids: Sequence[UUID | str]) -> dict[UUID, Document]:
+        """Current versions of up to `max_batch` documents by id; missing and deleted ones are left out."""
+        return await reads.get_many(await self._bind(), [_known(id) for id in ids])
+
+    async def history(self, id: UUID | str, *, before: int | None = None, limit: int = 100) -> list[Version]:
+        """Versions, newest first, deletions included; `before=` a number continues the listing."""
+        return await reads.history(await self._bind(), _known(id), before=before, limit=limit)
+
+    async def diff(self, id: UUID | str, before: int, after: int) -> list[Difference]:
+        """What changed in body and metadata between two versions, by path."""
+        return await reads.diff(await self._bind(), _known(id), before, after)
+
+    async def revert(self, id: UUID | str, version: int, *, expect: int | None = None) -> Document:
+        """Make a new version that is as an earlier one was."""
+        return await changes.revert(await self._bind(), _known(id), version, expect=expect)
+
+    async def delete(self, id: UUID | str, *, expect: int | None = None) -> Document:
+        """Delete: no read, search or listing shows it any more; `restore` brings it back."""
+        return await changes.delete(await self._bind(), _known(id), expect=expect)
+
+    async def restore(self, id: UUID | str) -> Document:
+        """Bring a deleted document back as it was before."""
+        return await changes.restore(await self._bind(), _known(id))
+
+    async def purge(self, id: UUID | str) -> Position:
+        """Remove a document for good, with its versions, tags and bodies; only its events stay, without values.
+
+        Bodies that no other version shares are collected after the commit; a crash in between leaves them to
+        the next sweep of orphans.
+        """
+        scope = await self._bind()
+        purged = await changes.purge(scope, _known(id))
+        await collector.collect(scope, purged.hashes)
+        return purged.position
+
+    async def tag(self, id: UUID | str, name: str, *, version: int | None = None) -> Tag:
+        """Point a tag at a version, the current one if none is given; moving it is atomic."""
+        return await tags.move(await self._bind(), _known(id), name, version)
+
+    async def untag(self, id: UUID | str, name: str) -> Position:
+        """Take a tag away."""
+        return await tags.remove(await self._bind(), _known(id), name)
+
+    async def tags(self, id: UUID | str) -> list[Tag]:
+        """The tags of a document."""
+        return await tags.current(await self._bind(), _known(id))
+
+    async def tag_history(
+        self, id: UUID | str, name: str | None = None, *, limit: int = 100
+    ) -> list[TagMove]:
+        """Moves of one tag, or of all tags, newest first."""
+        return await tags.history(await self._bind(), _known(id), name, limit=limit)
+
+    async def content(self, id: UUID | str, *, version: int | None = None) -> Content:
+        """What the file behind a document was: checksum, kind, counts and where the original is."""
+        return await contents.get(await self._bind(), _known(id), version)
+
+    async def _once(
+        self, scope: Scope, key: str, request: bytes, write: Callable[[Scope], Awaitable[Document]]
+    ) -> Document:
+        async def read(inside: Scope, id: UUID, version: int) -> Document:
+            return await reads.get(inside, id, version=version, deleted=True)
+
+        if self._pool is None:
+            return await idempotency.once(scope, key, request, write, read)
+        async with transaction(self._pool, scope) as inside:
+            return await idempotency.once(inside, key, request, write, read)
+
+
+class UnitOfWork:
+    """Several changes and the caller's own SQL in one transaction, for one organization."""
+
+    def __init__(self, scope: Scope) -> None:
+        assert isinstance(scope.runner, Transaction)
+        self._runner = scope.runner
+
+        async def bind() -> Scope:
+            return scope
+
+        self.documents = Documents(bind, None)
+
+    async def execute(self, statement: str, *arguments: object) -> str:
+        """Run your own SQL with `$1` parameters; your tables' policies see `octavo.current_organization()`."""
+        return await self._runner.execute(statement, *arguments)
+
+    async def fetch(self, statement: str, *arguments: object) -> Sequence[Row]:
+        """Rows of your own SQL."""
+        return await self._runner.fetch(statement, *arguments)
+
+    async def fetchrow(self, statement: str, *arguments: object) -> Row | None:
+        """The first row of your own SQL, or None."""
+        return await self._runner.fetchrow(statement, *arguments)
+
+
+@asynccontextmanager
+async def unit_of_work(pool: Pool, bind: Bind) -> AsyncIterator[UnitOfWork]:
+    """Open a transaction for the organization that `bind` names."""
+    async with transaction(pool, await bind()) as scope:
+        yield UnitOfWork(scope)
+
+
+def _draft(scope: Scope, document: Mapping[str, Any]) -> Draft:
+    unknown = set(document) - {"type", "body", "name", "id", "metadata"}
+    if unknown or not {"type", "body"} <= set(document):
+        raise InvalidInput(
+            f"a document of put_many has the keys {sorted(document)}",
+            remedy="give type and body, and if wanted name, id and metadata",
+        )
+    fields = {**document, "id": _uuid(document.get("id"))}
+    return Draft.of(scope, **fields)
+
+
+def _uuid(id: UUID | str | None) -> UUID | None:
+    return None if id is None else _known(id)
+
+
+def _known(id: UUID | str) -> UUID:
+    if isinstance(id, UUID):
+        return id
+    try:
+        return UUID(id)
+    except ValueError as error:
+        raise InvalidInput(
+            f"{id!r} is not the id of a document", remedy="give a UUID, or type and name=…"
+        ) from error

@@ -2,6 +2,9 @@
 
 The driver's own pool costs a quarter of the speed of a short statement (measured: see docs/decisions). Ours
 can be small because no session-level state exists anywhere: a connection outside a transaction is clean.
+
+A connection is in exactly one of three states: idle, lent (its borrower holds one of `size` places), or
+parting (being closed; its place is free only when it is gone, so the server never sees more than `size`).
 """
 
 from __future__ import annotations
@@ -10,25 +13,22 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import asyncpg
 
 from octavo.errors import PoolTimeout, Unavailable
-from octavo.postgres.translate import DRIVER_ERRORS, is_transient, translate
+from octavo.postgres.backoff import backoff_seconds
+from octavo.postgres.connect import connect, connect_patiently
+from octavo.postgres.transaction import Row, Runner, Transaction
+from octavo.postgres.translate import DRIVER_ERRORS, is_fatal, is_transient, translate
 
-Row = Mapping[str, Any]
+__all__ = ["Pool", "Row", "Runner", "Transaction"]
+
 ATTEMPTS = 5
-
-
-class Runner(Protocol):
-    """What runs statements: the pool (one transaction each) or an open transaction."""
-
-    async def fetch(self, statement: str, *arguments: object) -> Sequence[Row]: ...
-
-    async def fetchrow(self, statement: str, *arguments: object) -> Row | None: ...
-
-    async def execute(self, statement: str, *arguments: object) -> str: ...
+# A connection used so recently is taken as alive; an older one is looked at first.
+FRESH_SECONDS = 0.05
+CLOSE_SECONDS = 2.0
 
 
 class Pool:
@@ -42,6 +42,8 @@ class Pool:
         lifetime_seconds: age at which a connection is replaced, between two uses.
         pooled: the server is behind a transaction pooler: each statement gets its own transaction, since
             the driver prepares and executes in two steps that must reach one server.
+        transaction_settings: set by each transaction of a pooled connection, in the message of its BEGIN,
+            because what a direct connection is told at its start would outlive us behind a pooler.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Pool:
         acquire_timeout_seconds: float = 10.0,
         lifetime_seconds: float = 3600.0,
         pooled: bool = False,
+        transaction_settings: Mapping[str, str] | None = None,
     ) -> None:
         self.size = size
         self.pooled = pooled
@@ -60,33 +63,53 @@ class Pool:
         self._warm = min(warm, size)
         self._acquire_timeout = acquire_timeout_seconds
         self._lifetime = lifetime_seconds
+        self._settings = "".join(
+            f"; SET LOCAL {name} = '{value}'" for name, value in (transaction_settings or {}).items()
+        )
         self._slots = asyncio.Semaphore(size)
-        self._idle: list[asyncpg.Connection] = []
+        self._waiting = 0
+        self._idle: list[tuple[asyncpg.Connection, float]] = []
         self._born: dict[asyncpg.Connection, float] = {}
+        self._parting: set[asyncio.Task[None]] = set()
+        self._empty = asyncio.Event()
         self._closed = False
         self._observers: list[Callable[[str], None]] = []
 
     @property
     def open_connections(self) -> int:
-        """Connections that exist now, idle and in use."""
+        """Connections that exist now: idle, in use and being closed."""
         return len(self._born)
 
     async def open(self) -> Pool:
         """Connect the warm connections; raises `Unavailable` or `AccessDenied` when the server refuses."""
-        for _ in range(self._warm):
-            self._idle.append(await self._connect())
+        try:
+            for _ in range(self._warm):
+                self._idle.append((self._welcome(await self._connect_once()), time.monotonic()))
+        except BaseException:
+            await self.close()
+            raise
         return self
 
-    async def close(self) -> None:
-        """Close every connection; safe to call twice."""
+    async def close(self, grace_seconds: float = 5.0) -> None:
+        """Close every connection; safe to call twice.
+
+        Callers that wait for a connection are refused at once; those that have one get `grace_seconds` to
+        finish before it is taken from them.
+        """
         self._closed = True
-        connections, self._idle = list(self._born), []
-        self._born.clear()
-        for connection in connections:
-            try:
-                await connection.close(timeout=2)
-            except DRIVER_ERRORS:
+        for _ in range(self._waiting):
+            self._slots.release()
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(self._close_now(connection) for connection, _ in idle))
+        try:
+            async with asyncio.timeout(grace_seconds):
+                while self._born:
+                    await self._empty.wait()
+        except TimeoutError:
+            for connection in list(self._born):
                 connection.terminate()
+                self._forget(connection)
+        await asyncio.gather(*self._parting)
 
     def observe(self, observer: Callable[[str], None]) -> Callable[[], None]:
         """Call `observer` with the text of every statement sent; returns the way to stop it."""
@@ -117,36 +140,25 @@ class Pool:
         Args:
             read_only: refuse writes.
             snapshot: REPEATABLE READ: every statement sees the same state.
+
+        Raises:
+            Conflict: at the end, when a statement failed inside and its error was swallowed.
         """
-        async with self.connection() as connection:
-            words = ["BEGIN"]
-            if snapshot:
-                words.append("ISOLATION LEVEL REPEATABLE READ")
-            if read_only:
-                words.append("READ ONLY")
-            await self._say(connection, " ".join(words))
+        words = " ISOLATION LEVEL REPEATABLE READ" if snapshot else ""
+        words += " READ ONLY" if read_only else ""
+        async with self._lent(await self._begin(words)) as connection:
+            transaction = Transaction(connection, self._observed)
             try:
-                yield Transaction(connection, self._observed)
-                self._observed("COMMIT")
-                await connection.execute("COMMIT")
-            except DRIVER_ERRORS as error:
-                raise translate(error) from error
+                yield transaction
+                await transaction.commit()
+            finally:
+                transaction.end()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """Borrow a connection; what it leaves open is rolled back."""
-        connection = await self._acquire()
-        try:
+        async with self._lent(await self._acquire()) as connection:
             yield connection
-        except Exception:
-            await self._give_back(connection)
-            raise
-        except BaseException:
-            # Cancelled or broken in the middle of a message: only a fresh connection is known to be clean.
-            await self._abandon(connection)
-            raise
-        else:
-            await self._give_back(connection)
 
     async def _run(self, method: str, statement: str, arguments: Sequence[object]) -> Any:
         for attempt in range(1, ATTEMPTS + 1):
@@ -155,48 +167,78 @@ class Pool:
             except asyncpg.PostgresError as error:
                 if attempt == ATTEMPTS or not is_transient(error):
                     raise translate(error) from error
-                await asyncio.sleep(0.005 * 2**attempt)
+                await asyncio.sleep(backoff_seconds(attempt, first=0.01, most=0.2))
             except DRIVER_ERRORS as error:
                 raise translate(error) from error
         raise AssertionError("unreachable")
 
     async def _run_once(self, method: str, statement: str, arguments: Sequence[object]) -> Any:
-        connection = await self._acquire()
-        self._observed(statement)
+        connection = await (self._begin("") if self.pooled else self._acquire())
         try:
+            self._observed(statement)
+            result = await getattr(connection, method)(statement, *arguments)
             if self.pooled:
-                result = await _in_transaction(connection, method, statement, arguments)
-            else:
-                result = await getattr(connection, method)(statement, *arguments)
-        except asyncpg.PostgresError:
-            await self._give_back(connection)
+                await connection.execute("COMMIT")
+        except Exception as error:
+            await self._give_back(connection, error)
             raise
         except BaseException:
-            await self._abandon(connection)
+            self._part(connection)
             raise
-        if connection.is_in_transaction():
+        if connection.is_closed() or connection.is_in_transaction():
             await self._give_back(connection)
         else:
-            self._idle.append(connection)
-            self._slots.release()
+            self._put_back(connection)
         return result
+
+    async def _begin(self, words: str) -> asyncpg.Connection:
+        """A connection in an open transaction; one that turns out dead at the BEGIN is replaced, once."""
+        begin = f"BEGIN{words}{self._settings}"
+        for may_retry in (True, False):
+            connection = await self._acquire()
+            try:
+                self._observed(begin)
+                await connection.execute(begin)
+                return connection
+            except DRIVER_ERRORS as error:
+                lost = is_fatal(error) or connection.is_closed()
+                await self._give_back(connection, error)
+                if not (lost and may_retry):
+                    raise translate(error) from error
+            except BaseException:
+                self._part(connection)
+                raise
+        raise AssertionError("unreachable")
 
     async def _acquire(self) -> asyncpg.Connection:
         if self._closed:
-            raise Unavailable("the database was closed", remedy="open it again")
-        if self._slots.locked():
-            await self._wait_for_slot()
-        else:
-            await self._slots.acquire()
+            raise _closed()
+        if self._idle and not self._slots.locked():
+            connection, since = self._idle[-1]
+            if time.monotonic() - since < FRESH_SECONDS and self._is_good(connection):
+                await self._slots.acquire()
+                self._idle.pop()
+                return connection
+        return await self._acquire_patiently(time.monotonic() + self._acquire_timeout)
+
+    async def _acquire_patiently(self, until: float) -> asyncpg.Connection:
+        await self._wait_for_place()
         try:
-            return await self._idle_or_new()
-        except BaseException as error:
+            if self._closed:
+                raise _closed()
+            await _let_the_driver_read()
+            while self._idle:
+                connection, _ = self._idle.pop()
+                if self._is_good(connection):
+                    return connection
+                await self._close_now(connection)
+            return await self._connect(until)
+        except BaseException:
             self._slots.release()
-            if isinstance(error, DRIVER_ERRORS):
-                raise translate(error) from error
             raise
 
-    async def _wait_for_slot(self) -> None:
+    async def _wait_for_place(self) -> None:
+        self._waiting += 1
         try:
             async with asyncio.timeout(self._acquire_timeout):
                 await self._slots.acquire()
@@ -205,119 +247,105 @@ class Pool:
                 f"no connection became free in {self._acquire_timeout:g} s; all {self.size} are in use",
                 remedy="keep transactions short, or raise pool_size",
             ) from error
+        finally:
+            self._waiting -= 1
 
-    async def _idle_or_new(self) -> asyncpg.Connection:
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.is_closed():
-                self._born.pop(connection, None)
-            elif time.monotonic() - self._born[connection] > self._lifetime:
-                await self._forget(connection)
-            else:
-                return connection
-        return await self._connect()
+    def _is_good(self, connection: asyncpg.Connection) -> bool:
+        return not connection.is_closed() and time.monotonic() - self._born[connection] < self._lifetime
 
-    async def _connect(self) -> asyncpg.Connection:
+    async def _connect(self, until: float) -> asyncpg.Connection:
         try:
-            connection = await asyncpg.connect(**self._arguments)
-        except DRIVER_ERRORS as error:
-            raise translate(error) from error
-        await _prepare_types(connection)
+            async with asyncio.timeout(max(until - time.monotonic(), 0)):
+                connection = await connect_patiently(self._arguments, pooled=self.pooled, until=until)
+        except TimeoutError as error:
+            raise Unavailable(
+                f"the record did not accept a connection in {self._acquire_timeout:g} s",
+                remedy="see whether the server runs and the network lets you through",
+            ) from error
+        if self._closed:
+            connection.terminate()
+            raise _closed()
+        return self._welcome(connection)
+
+    async def _connect_once(self) -> asyncpg.Connection:
+        return await connect(self._arguments, pooled=self.pooled)
+
+    def _welcome(self, connection: asyncpg.Connection) -> asyncpg.Connection:
         self._born[connection] = time.monotonic()
+        self._empty.clear()
         return connection
 
-    async def _give_back(self, connection: asyncpg.Connection) -> None:
+    @asynccontextmanager
+    async def _lent(self, connection: asyncpg.Connection) -> AsyncIterator[asyncpg.Connection]:
         try:
-            if not connection.is_closed() and connection.is_in_transaction():
-                await connection.execute("ROLLBACK")
-        except DRIVER_ERRORS:
-            connection.terminate()
-        if connection.is_closed() or self._closed:
-            self._born.pop(connection, None)
+            yield connection
+        except Exception as error:
+            await self._give_back(connection, error)
+            raise
+        except BaseException:
+            # Cancelled, perhaps in the middle of a message: only a fresh connection is known to be clean.
+            self._part(connection)
+            raise
         else:
-            self._idle.append(connection)
-        self._slots.release()
+            await self._give_back(connection)
 
-    async def _abandon(self, connection: asyncpg.Connection) -> None:
-        connection.terminate()
-        self._born.pop(connection, None)
-        self._slots.release()
-
-    async def _forget(self, connection: asyncpg.Connection) -> None:
-        self._born.pop(connection, None)
+    async def _give_back(self, connection: asyncpg.Connection, error: Exception | None = None) -> None:
+        cause = error.__cause__ if error is not None and error.__cause__ is not None else error
+        if connection.is_closed() or is_fatal(cause):
+            self._part(connection)
+            return
         try:
-            await connection.close(timeout=1)
+            if connection.is_in_transaction():
+                await connection.execute("ROLLBACK")
+        except BaseException as problem:
+            self._part(connection)
+            if not isinstance(problem, DRIVER_ERRORS):
+                raise
+        else:
+            self._put_back(connection)
+
+    def _put_back(self, connection: asyncpg.Connection) -> None:
+        if self._closed:
+            self._part(connection)
+        else:
+            self._idle.append((connection, time.monotonic()))
+            self._slots.release()
+
+    def _part(self, connection: asyncpg.Connection) -> None:
+        """Close a lent connection beside the calls; the driver first cancels what still runs on it."""
+        task = asyncio.get_running_loop().create_task(self._close_lent(connection))
+        self._parting.add(task)
+        task.add_done_callback(self._parting.discard)
+
+    async def _close_lent(self, connection: asyncpg.Connection) -> None:
+        try:
+            await self._close_now(connection)
+        finally:
+            self._slots.release()
+
+    async def _close_now(self, connection: asyncpg.Connection) -> None:
+        try:
+            await connection.close(timeout=CLOSE_SECONDS)
         except DRIVER_ERRORS:
             connection.terminate()
+        finally:
+            self._forget(connection)
 
-    async def _say(self, connection: asyncpg.Connection, statement: str) -> None:
-        self._observed(statement)
-        try:
-            await connection.execute(statement)
-        except DRIVER_ERRORS as error:
-            raise translate(error) from error
+    def _forget(self, connection: asyncpg.Connection) -> None:
+        self._born.pop(connection, None)
+        if not self._born:
+            self._empty.set()
 
     def _observed(self, statement: str) -> None:
         for observer in self._observers:
             observer(statement)
 
 
-class Transaction:
-    """An open transaction: statements run in order on its connection and commit together."""
-
-    def __init__(self, connection: asyncpg.Connection, observed: Callable[[str], None]) -> None:
-        self.connection = connection
-        self._observed = observed
-
-    async def fetch(self, statement: str, *arguments: object) -> Sequence[Row]:
-        """All rows of one statement."""
-        rows: Sequence[Row] = await self._run("fetch", statement, arguments)
-        return rows
-
-    async def fetchrow(self, statement: str, *arguments: object) -> Row | None:
-        """The first row of one statement, or None."""
-        row: Row | None = await self._run("fetchrow", statement, arguments)
-        return row
-
-    async def execute(self, statement: str, *arguments: object) -> str:
-        """Run one statement for its effect; returns PostgreSQL's command tag."""
-        tag: str = await self._run("execute", statement, arguments)
-        return tag
-
-    async def stream(self, statement: str, *arguments: object) -> AsyncIterator[Row]:
-        """Rows of one statement as the server produces them, in bounded memory."""
-        self._observed(statement)
-        try:
-            async for row in self.connection.cursor(statement, *arguments, prefetch=500):
-                yield row
-        except DRIVER_ERRORS as error:
-            raise translate(error) from error
-
-    async def _run(self, method: str, statement: str, arguments: Sequence[object]) -> Any:
-        self._observed(statement)
-        try:
-            return await getattr(self.connection, method)(statement, *arguments)
-        except DRIVER_ERRORS as error:
-            raise translate(error) from error
+async def _let_the_driver_read() -> None:
+    """Turn the loop a few times: then the driver knows of a connection that the server closed meanwhile."""
+    for _ in range(4):
+        await asyncio.sleep(0)
 
 
-async def _in_transaction(
-    connection: asyncpg.Connection, method: str, statement: str, arguments: Sequence[object]
-) -> Any:
-    await connection.execute("BEGIN")
-    result = await getattr(connection, method)(statement, *arguments)
-    await connection.execute("COMMIT")
-    return result
-
-
-async def _prepare_types(connection: asyncpg.Connection) -> None:
-    """JSON travels as its bytes: encoded and decoded by whoever needs the value, and only then."""
-    for name in ("jsonb", "json"):
-        prefix = b"\x01" if name == "jsonb" else b""
-        await connection.set_type_codec(
-            name,
-            schema="pg_catalog",
-            format="binary",
-            encoder=lambda value, prefix=prefix: prefix + value,
-            decoder=lambda data, skip=len(prefix): data[skip:],
-        )
+def _closed() -> Unavailable:
+    return Unavailable("the database was closed", remedy="open it again")

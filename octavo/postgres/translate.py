@@ -14,6 +14,7 @@ from octavo.errors import (
     Conflict,
     Contention,
     InvalidInput,
+    InvalidSetting,
     MigrationNeeded,
     NotFound,
     OctavoError,
@@ -34,6 +35,9 @@ DRIVER_ERRORS = (
 # SQLSTATE of errors our own SQL raises: their messages are ours and quote no stored value.
 INVALID_CHANGE = "OC001"
 
+# EROFS and EACCES of its files PostgreSQL calls "insufficient privilege"; only the place tells them apart.
+_FILE_SOURCES = frozenset({"fd.c", "md.c", "smgr.c", "slru.c", "xlog.c", "buffile.c", "sharedfileset.c"})
+
 
 def translate(error: BaseException) -> OctavoError:
     """The Octavo error for a driver's error; a message never quotes what PostgreSQL says of stored values."""
@@ -44,10 +48,23 @@ def translate(error: BaseException) -> OctavoError:
             return make(error)
     if isinstance(error, asyncpg.PostgresError):
         return _other(error)
-    return Unavailable(
-        f"the record did not answer ({type(error).__name__})",
-        remedy="whether the change was made is not known: read before you repeat it, or use an idempotency key",
-    )
+    return _lost(error)
+
+
+def translate_connect(error: BaseException) -> OctavoError:
+    """The Octavo error for a connection that did not come about: nothing was sent, so nothing is in doubt."""
+    if isinstance(error, ValueError):
+        return InvalidSetting(
+            f"the record's URL cannot be used ({type(error).__name__})",
+            remedy="write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters percent-encoded",
+        )
+    if isinstance(error, OSError | pg.PostgresConnectionError):
+        what = str(error) if isinstance(error, OSError) else type(error).__name__
+        return Unavailable(
+            f"the record cannot be reached: {what or type(error).__name__}",
+            remedy="see whether the server runs, and the host and port of the URL",
+        )
+    return translate(error)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -56,6 +73,32 @@ def is_transient(error: BaseException) -> bool:
         return True
     # The collector of bodies removed a body between our look and our reference to it.
     return isinstance(error, pg.ForeignKeyViolationError) and error.constraint_name == "version_body_fkey"
+
+
+def is_fatal(error: BaseException | None) -> bool:
+    """Whether the server ended the connection with this error; the driver may not have noticed yet."""
+    return getattr(error, "severity_en", None) in ("FATAL", "PANIC")
+
+
+def _lost(error: BaseException) -> OctavoError:
+    return Unavailable(
+        f"the record did not answer ({type(error).__name__})",
+        remedy="a change may or may not have been made: read before you repeat it, or use an idempotency key",
+    )
+
+
+def _misuse(error: BaseException) -> OctavoError:
+    """The driver refused to send a statement; its text may quote the value, so only the place is told."""
+    place = re.search(r"query argument (\$\d+)", str(error))
+    if place:
+        return InvalidInput(f"the value of parameter {place[1]} has the wrong type for its place")
+    if "another operation" in str(error):
+        return InvalidInput(
+            "two tasks use one transaction at the same time", remedy="give each task a transaction of its own"
+        )
+    if "is closed" in str(error):
+        return _lost(error)
+    return InvalidInput(f"the statement and its parameters do not fit ({type(error).__name__})")
 
 
 def _unique(error: BaseException) -> OctavoError:
@@ -72,21 +115,35 @@ def _check(error: BaseException) -> OctavoError:
     )
 
 
-def _contention(error: BaseException) -> OctavoError:
+def _contention(_: BaseException) -> OctavoError:
     return Contention("concurrent writers kept this change from committing", remedy="try again")
 
 
-def _timeout(error: BaseException) -> OctavoError:
+def _timeout(_: BaseException) -> OctavoError:
     return StatementTimeout(
         "the statement or transaction ran into its time limit and was rolled back",
-        remedy="do less in one call, or raise statement_timeout_seconds",
+        remedy="do less in one call, or raise statement_timeout_seconds or transaction_timeout_seconds",
+    )
+
+
+def _failed_before(_: BaseException) -> OctavoError:
+    return Conflict(
+        "a statement of this transaction failed before, so PostgreSQL takes no further one",
+        remedy="let the first error leave the transaction's block",
     )
 
 
 def _storage(error: BaseException) -> OctavoError:
     return StorageFault(
-        f"the record's disk refuses to be written ({type(error).__name__})",
+        f"the record's disk refuses to be written or read ({type(error).__name__})",
         remedy="free space or make the disk writable, then try again: what was acknowledged is safe",
+    )
+
+
+def _read_only(_: BaseException) -> OctavoError:
+    return StorageFault(
+        "the record takes no writes here: the transaction, the role or the server is read-only",
+        remedy="write outside a read-only transaction, to the primary server",
     )
 
 
@@ -97,28 +154,52 @@ def _unavailable(error: BaseException) -> OctavoError:
     )
 
 
-def _schema(error: BaseException) -> OctavoError:
+def _too_large(error: BaseException) -> OctavoError:
+    return InvalidInput(
+        f"a value or a statement is larger than PostgreSQL can hold ({type(error).__name__})",
+        remedy="see the limits in docs/reference",
+    )
+
+
+def _undefined(error: BaseException) -> OctavoError:
+    """A name of our schema that is missing means an older schema; any other one is the caller's own SQL."""
+    if "octavo" in str(error):
+        return MigrationNeeded(
+            f"the record lacks something this version needs ({type(error).__name__})",
+            remedy="run `octavo migrate up`",
+        )
+    return InvalidInput(f"PostgreSQL does not understand the statement: {str(error).splitlines()[0]}")
+
+
+def _no_database(_: BaseException) -> OctavoError:
     return MigrationNeeded(
-        f"the record lacks something this version needs ({type(error).__name__})",
-        remedy="run `octavo migrate up`",
+        "the server has no database of the name in the URL",
+        remedy="run `octavo migrate up`, which makes it, or mend the URL",
     )
 
 
 def _denied(error: BaseException) -> OctavoError:
+    if getattr(error, "server_source_filename", None) in _FILE_SOURCES:
+        return _storage(error)
+    if "row-level security" in str(error):
+        return AccessDenied("the row would belong to another organization than the one of the call")
     return AccessDenied(
         "the record refuses this to the connected role",
         remedy="connect as a member of octavo_app (and of octavo_system for background work)",
     )
 
 
-def _own(error: BaseException) -> OctavoError:
-    return InvalidInput(str(error))
+def _login(error: BaseException) -> OctavoError:
+    return AccessDenied(
+        f"the record refuses the login ({type(error).__name__})",
+        remedy="see the user and password of the URL, and the server's pg_hba.conf",
+    )
 
 
 def _other(error: asyncpg.PostgresError) -> OctavoError:
     state = getattr(error, "sqlstate", None) or "?????"
     if state == INVALID_CHANGE:
-        return _own(error)
+        return InvalidInput(str(error))
     if re.match(r"22|42", state):
         return InvalidInput(f"PostgreSQL refused a value (SQLSTATE {state})", sqlstate=state)
     return RecordFault(f"PostgreSQL reported SQLSTATE {state}", remedy="see the server's log", sqlstate=state)
@@ -126,25 +207,37 @@ def _other(error: asyncpg.PostgresError) -> OctavoError:
 
 _RULES: tuple[tuple[tuple[type[BaseException], ...], Callable[[BaseException], OctavoError]], ...] = (
     ((pg.UniqueViolationError,), _unique),
-    ((pg.ForeignKeyViolationError,), lambda e: NotFound("what this refers to does not exist (any more)")),
+    ((pg.ForeignKeyViolationError,), lambda _: NotFound("what this refers to does not exist (any more)")),
     ((pg.CheckViolationError, pg.NotNullViolationError), _check),
     ((pg.DeadlockDetectedError, pg.SerializationError), _contention),
-    ((pg.LockNotAvailableError,), lambda e: Conflict("somebody else holds the lock", remedy="try again")),
-    ((pg.QueryCanceledError, pg.IdleInTransactionSessionTimeoutError), _timeout),
-    ((pg.DiskFullError, pg.ReadOnlySQLTransactionError, pg.PostgresIOError), _storage),
-    ((pg.InvalidAuthorizationSpecificationError, pg.InsufficientPrivilegeError), _denied),
+    ((pg.LockNotAvailableError,), lambda _: Conflict("somebody else holds the lock", remedy="try again")),
+    (
+        (pg.QueryCanceledError, pg.IdleInTransactionSessionTimeoutError, pg.TransactionTimeoutError),
+        _timeout,
+    ),
+    ((pg.InFailedSQLTransactionError,), _failed_before),
+    ((pg.DiskFullError, pg.PostgresSystemError, pg.DataCorruptedError, pg.IndexCorruptedError), _storage),
+    ((pg.ReadOnlySQLTransactionError,), _read_only),
+    ((pg.InsufficientPrivilegeError,), _denied),
+    ((pg.InvalidAuthorizationSpecificationError,), _login),
+    ((pg.InvalidCatalogNameError,), _no_database),
     (
         (
             pg.UndefinedTableError,
             pg.UndefinedFunctionError,
             pg.UndefinedColumnError,
+            pg.UndefinedObjectError,
             pg.InvalidSchemaNameError,
+            pg.PostgresSyntaxError,
         ),
-        _schema,
+        _undefined,
     ),
+    ((pg.CannotConnectNowError, pg.TooManyConnectionsError, pg.OutOfMemoryError), _unavailable),
+    ((pg.OperatorInterventionError, pg.PostgresConnectionError), _lost),
+    ((pg.ProgramLimitExceededError,), _too_large),
     (
-        (pg.CannotConnectNowError, pg.TooManyConnectionsError, pg.AdminShutdownError, pg.CrashShutdownError),
-        _unavailable,
+        (pg.UntranslatableCharacterError, pg.CharacterNotInRepertoireError),
+        lambda _: InvalidInput("a text holds the character U+0000, which PostgreSQL cannot store"),
     ),
-    ((pg.UntranslatableCharacterError,), lambda e: InvalidInput("a text holds the character U+0000")),
+    ((asyncpg.InterfaceError,), _misuse),
 )

@@ -1,0 +1,111 @@
+"""One connection to the record: how it is opened, what is set on it, and whether a pooler stands between."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+from octavo.errors import Unavailable
+from octavo.postgres.translate import DRIVER_ERRORS, translate, translate_connect
+
+RETRY_SECONDS = 0.2
+# A server that starts, recovers or has no place just now; the next try may succeed.
+_NOT_NOW = (
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ConnectionDoesNotExistError,
+    ConnectionRefusedError,
+    ConnectionResetError,
+    FileNotFoundError,
+)
+_PROBES = 3
+
+
+async def connect(arguments: Mapping[str, Any], *, pooled: bool = False) -> asyncpg.Connection:
+    """Open a connection on which JSON travels as its bytes.
+
+    Args:
+        arguments: what the driver's `connect` takes.
+        pooled: behind a transaction pooler what we ask at the start must be one transaction.
+
+    Raises:
+        Unavailable, AccessDenied: the server does not answer, or refuses the role.
+    """
+    try:
+        connection: asyncpg.Connection = await asyncpg.connect(**arguments)
+    except (*DRIVER_ERRORS, ValueError) as error:
+        raise translate_connect(error) from error
+    try:
+        await _prepare_types(connection, pooled)
+    except BaseException as error:
+        connection.terminate()
+        if isinstance(error, DRIVER_ERRORS):
+            raise translate_connect(error) from error
+        raise
+    return connection
+
+
+async def connect_patiently(
+    arguments: Mapping[str, Any], *, pooled: bool, until: float
+) -> asyncpg.Connection:
+    """`connect`, tried every 0.2 s while the server starts or is full, until `until` (monotonic seconds)."""
+    while True:
+        try:
+            return await connect(arguments, pooled=pooled)
+        except Unavailable as error:
+            if not isinstance(error.__cause__, _NOT_NOW) or time.monotonic() + RETRY_SECONDS > until:
+                raise
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def behind_pooler(arguments: Mapping[str, Any]) -> bool:
+    """Whether a pooler answers: the backend that runs our statements is not the one we were told of.
+
+    Asked several times, because a pooler may by chance hand out a number that fits once.
+    """
+    try:
+        connection = await asyncpg.connect(**arguments)
+    except (*DRIVER_ERRORS, ValueError) as error:
+        raise translate_connect(error) from error
+    try:
+        told = connection.get_server_pid()
+        return {await _backend(connection) for _ in range(_PROBES)} != {told}
+    except DRIVER_ERRORS as error:
+        raise translate(error) from error
+    finally:
+        connection.terminate()
+
+
+async def _backend(connection: asyncpg.Connection) -> int:
+    await connection.execute("BEGIN")
+    pid: int = await connection.fetchval("SELECT pg_backend_pid()")
+    await connection.execute("COMMIT")
+    return pid
+
+
+async def _prepare_types(connection: asyncpg.Connection, pooled: bool) -> None:
+    """JSON is encoded and decoded by whoever needs the value, and only then."""
+    if pooled:
+        await connection.execute("BEGIN")
+    await _travels_as_bytes(connection, "jsonb", b"\x01")
+    await _travels_as_bytes(connection, "json", b"")
+    if pooled:
+        await connection.execute("COMMIT")
+
+
+async def _travels_as_bytes(connection: asyncpg.Connection, name: str, prefix: bytes) -> None:
+    skip = len(prefix)
+
+    def encode(value: bytes) -> bytes:
+        return prefix + value
+
+    def decode(data: bytes) -> bytes:
+        return data[skip:]
+
+    await connection.set_type_codec(
+        name, schema="pg_catalog", format="binary", encoder=encode, decoder=decode
+    )

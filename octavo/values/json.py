@@ -20,7 +20,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel
 
 from octavo.errors import InvalidInput, LimitExceeded
 
@@ -36,8 +35,9 @@ def encode_object(value: object, *, what: str = "body", max_bytes: int = MAX_BOD
         InvalidInput: not an object, or a value JSON or PostgreSQL cannot hold (NaN, U+0000 …); names the path.
         LimitExceeded: deeper than 100 levels or longer than `max_bytes`.
     """
-    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    encoded = encode(plain, what=what)
+    # A pydantic model says itself what its JSON is; the library need not be installed for that.
+    dump = getattr(value, "model_dump", None)
+    encoded = encode(dump(mode="json") if callable(dump) else value, what=what)
     if not encoded.startswith(b"{"):
         raise InvalidInput(
             f"the {what} is a {type(value).__name__}, not a JSON object", remedy="wrap it in an object"

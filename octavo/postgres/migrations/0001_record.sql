@@ -383,12 +383,14 @@ CREATE TABLE octavo.epoch (
 );
 
 CREATE FUNCTION octavo.keep_event_partitions(months_ahead integer) RETURNS SETOF text
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
 DECLARE
     month date;
     partition text;
 BEGIN
+    -- One process at a time; whoever comes second finds the partitions there.
+    PERFORM pg_advisory_xact_lock(hashtext('octavo.keep_event_partitions'));
     FOR month IN
         SELECT generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'),
                                date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => months_ahead),
@@ -396,12 +398,19 @@ BEGIN
     LOOP
         partition := 'event_' || to_char(month, 'YYYY_MM');
         CONTINUE WHEN to_regclass('octavo.' || partition) IS NOT NULL;
-        EXECUTE format(
-            'CREATE TABLE octavo.%I PARTITION OF octavo.event FOR VALUES FROM (%L) TO (%L)',
-            partition,
-            month::timestamp AT TIME ZONE 'UTC',
-            (month + interval '1 month')::timestamp AT TIME ZONE 'UTC');
-        RETURN NEXT partition;
+        BEGIN
+            -- Made beside and then attached: unlike CREATE … PARTITION OF, that lets writers go on.
+            EXECUTE format('CREATE TABLE octavo.%I (LIKE octavo.event INCLUDING ALL)', partition);
+            EXECUTE format(
+                'ALTER TABLE octavo.event ATTACH PARTITION octavo.%I FOR VALUES FROM (%L) TO (%L)',
+                partition,
+                month::timestamp AT TIME ZONE 'UTC',
+                (month + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+            RETURN NEXT partition;
+        EXCEPTION WHEN check_violation THEN
+            -- Events of this month lie in the default partition already, and are read from there.
+            CONTINUE;
+        END;
     END LOOP;
 END
 $$;
@@ -439,7 +448,7 @@ GRANT SELECT, INSERT ON octavo.event TO octavo_app;
 GRANT SELECT, INSERT, DELETE ON octavo.event TO octavo_system;
 GRANT SELECT ON octavo.epoch TO octavo_app, octavo_backup;
 GRANT SELECT, INSERT, UPDATE, DELETE ON octavo.subscription TO octavo_app, octavo_system;
-GRANT SELECT, INSERT ON octavo.epoch TO octavo_system;
+GRANT SELECT, INSERT, MAINTAIN ON octavo.epoch TO octavo_system; -- MAINTAIN: to lock it for a new epoch
 GRANT USAGE ON SEQUENCE octavo.event_position TO octavo_app, octavo_system;
 GRANT SELECT ON SEQUENCE octavo.event_position TO octavo_backup;
 GRANT SELECT ON octavo.document_filter TO octavo_lookup;

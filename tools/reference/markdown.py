@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 
-def document(title: str, lead: str, parts: Iterable[str]) -> str:
+def document(title: str, lead: str, parts: Iterable[str], made_by: str = "make docs") -> str:
     """A page: its title, what made it, a first sentence, and its parts."""
-    note = "<!-- Written by `make docs` from the code. Change the code, not this page. -->"
+    note = f"<!-- Written by `{made_by}`. Change what it tells of, not this page. -->"
     return "\n\n".join([f"# {title}", note, lead, *(part for part in parts if part)]) + "\n"
 
 

@@ -23,8 +23,8 @@ from tools.reference.markdown import document, table
 
 PAGE = Path("docs/proof.md")
 _LEAD = (
-    "What `make prove` showed when it last ran: the promises that take minutes to test, with kills and faults "
-    "at random points. `make prove SEED=n` repeats a run."
+    "What `make prove` showed when it last ran: the promises that take minutes to test, with kills and "
+    "faults at random points. `make prove SEED=n` repeats a run."
 )
 
 

@@ -36,13 +36,22 @@ prove: $(VENV)/dev.stamp pgbouncer ## Long, seeded proofs (kills, endurance); wr
 bench: $(VENV)/bench.stamp ## Measure against the limit and the peers; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-.PHONY: check
-check: $(VENV)/dev.stamp ## Style, types, imports, dependencies and the shape of the house
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+# Each a target of its own, so that `make -k check` shows everything that is wrong at once.
+CHECKS := check-format check-lint check-types check-imports check-dependencies check-house
+.PHONY: check $(CHECKS)
+check: $(CHECKS) ## Style, types, imports, dependencies and the shape of the house
+$(CHECKS): $(VENV)/dev.stamp
+check-format:
+	$(BIN)/ruff format --check --output-format concise .
+check-lint:
+	$(BIN)/ruff check --output-format concise .
+check-types:
 	$(BIN)/mypy
+check-imports:
 	$(BIN)/lint-imports
+check-dependencies:
 	$(BIN)/deptry octavo
+check-house:
 	$(BIN)/python -m tools.house
 
 .PHONY: format

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from octavo.errors import Unavailable
 from octavo.postgres.translate import DRIVER_ERRORS, translate, translate_connect
@@ -62,18 +63,26 @@ async def connect_patiently(
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def behind_pooler(arguments: Mapping[str, Any]) -> bool:
-    """Whether a pooler answers: the backend that runs our statements is not the one we were told of.
+class Reached(msgspec.Struct, frozen=True):
+    """What answers at a URL: the server's major version, and whether a pooler stands before it."""
 
-    Asked several times, because a pooler may by chance hand out a number that fits once.
+    major: int
+    pooled: bool
+
+
+async def reach(arguments: Mapping[str, Any]) -> Reached:
+    """Look at what answers, with a connection that works through a pooler too.
+
+    A pooler shows when the backend that runs our statements is not the one we were told of; asked several
+    times, because it may by chance hand out a number that fits once.
     """
     try:
-        connection = await asyncpg.connect(**arguments)
+        connection = await asyncpg.connect(**{**arguments, "statement_cache_size": 0})
     except (*DRIVER_ERRORS, ValueError) as error:
         raise translate_connect(error) from error
     try:
-        told = connection.get_server_pid()
-        return {await _backend(connection) for _ in range(_PROBES)} != {told}
+        backends = {await _backend(connection) for _ in range(_PROBES)}
+        return Reached(connection.get_server_version().major, backends != {connection.get_server_pid()})
     except DRIVER_ERRORS as error:
         raise translate(error) from error
     finally:

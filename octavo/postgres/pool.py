@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -74,6 +74,8 @@ class Pool:
         self._empty = asyncio.Event()
         self._closed = False
         self._observers: list[Callable[[str], None]] = []
+        # Called with each new connection before its first use; what it raises refuses the connection.
+        self.on_connect: Callable[[asyncpg.Connection], Awaitable[None]] | None = None
 
     @property
     def open_connections(self) -> int:
@@ -84,7 +86,8 @@ class Pool:
         """Connect the warm connections; raises `Unavailable` or `AccessDenied` when the server refuses."""
         try:
             for _ in range(self._warm):
-                self._idle.append((self._welcome(await self._connect_once()), time.monotonic()))
+                connection = await connect(self._arguments, pooled=self.pooled)
+                self._idle.append((await self._welcome(connection), time.monotonic()))
         except BaseException:
             await self.close()
             raise
@@ -257,20 +260,22 @@ class Pool:
         try:
             async with asyncio.timeout(max(until - time.monotonic(), 0)):
                 connection = await connect_patiently(self._arguments, pooled=self.pooled, until=until)
+                return await self._welcome(connection)
         except TimeoutError as error:
             raise Unavailable(
                 f"the record did not accept a connection in {self._acquire_timeout:g} s",
                 remedy="see whether the server runs and the network lets you through",
             ) from error
-        if self._closed:
+
+    async def _welcome(self, connection: asyncpg.Connection) -> asyncpg.Connection:
+        try:
+            if self.on_connect is not None:
+                await self.on_connect(connection)
+            if self._closed:
+                raise _closed()
+        except BaseException:
             connection.terminate()
-            raise _closed()
-        return self._welcome(connection)
-
-    async def _connect_once(self) -> asyncpg.Connection:
-        return await connect(self._arguments, pooled=self.pooled)
-
-    def _welcome(self, connection: asyncpg.Connection) -> asyncpg.Connection:
+            raise
         self._born[connection] = time.monotonic()
         self._empty.clear()
         return connection

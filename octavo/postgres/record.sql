@@ -1,0 +1,3 @@
+-- name: keep_event_partitions
+-- scope: system
+SELECT partition FROM octavo.keep_event_partitions($1) AS partition

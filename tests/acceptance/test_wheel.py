@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -46,15 +47,13 @@ def test_an_installed_octavo_runs_the_readme_and_its_program(wheel, tmp_path):
         _as_script(next(block.text for block in blocks(Path("README.md")) if block.language == "python"))
     )
 
+    program, data = environment / "bin" / "octavo", tmp_path / "octavo-data"
+
     try:
-        run(python, str(script), cwd=tmp_path)
-        status = run(
-            environment / "bin" / "octavo", "--data", str(tmp_path / "octavo-data"), "status", cwd=tmp_path
-        )
+        run(python, script, cwd=tmp_path)
+        status = json.loads(run(program, "--data", data, "status", "--json", cwd=tmp_path))
     finally:
-        subprocess.run(
-            [environment / "bin" / "octavo", "--data", tmp_path / "octavo-data", "down"], check=False
-        )
+        subprocess.run([program, "--data", data, "destroy", "--yes"], check=False)
 
     assert status
 

@@ -30,7 +30,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (home / "Documents" / name).write_text(text)
     yield home
     for data in home.glob("*-data"):
-        subprocess.run([_program(), "--data", data, "down"], check=True, capture_output=True)
+        subprocess.run([_program(), "--data", data, "destroy", "--yes"], check=True, capture_output=True)
 
 
 @pytest.mark.timeout(180)

@@ -34,7 +34,7 @@ def _sections(path: str, group: Any) -> Iterator[str]:
     for name, command in _below(path, group):
         yield f"## `{name}`"
         yield _help(command)
-        yield code(" ".join([name, *command.collect_usage_pieces(_context(command))]))
+        yield code(" ".join([name, *command.collect_usage_pieces(command.context_class(command))]))
         yield _arguments(command)
         yield _options(command)
 
@@ -82,16 +82,9 @@ def _default(option: Any) -> str:
 
 
 def _placeholder(parameter: Any) -> str:
-    return (
-        parameter.make_metavar(_context(parameter)).strip("[]")
-        if parameter.metavar is None
-        else parameter.metavar
-    )
+    named_by = parameter.name if parameter.param_type_name == "argument" else parameter.type.name
+    return str(parameter.metavar or named_by.upper())
 
 
 def _meaning(parameter: Any) -> str:
     return Text.from_markup(parameter.help or "").plain
-
-
-def _context(command: Any) -> Any:
-    return command.context_class(command) if hasattr(command, "context_class") else None

@@ -31,6 +31,7 @@ BEGIN
         ['octavo_owner', current_user],
         ['octavo_lookup', current_user],
         ['octavo_system', current_user],
+        ['pg_read_all_data', 'octavo_backup'], -- a dump reads every partition, and the user's own tables too
         ['pg_read_all_stats', 'octavo_system'] -- to tell who holds the feed back
     ] LOOP
         CONTINUE WHEN EXISTS (

@@ -59,19 +59,23 @@ def _paragraph(text: str) -> str:
 
 def _arguments(command: Any) -> str:
     arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
-    return table(("Argument", "Meaning"), [(literal(_placeholder(a)), _meaning(a)) for a in arguments])
+    return table(
+        ("Argument", "Meaning"), [(literal(a.metavar or a.name.upper()), _meaning(a)) for a in arguments]
+    )
 
 
 def _options(command: Any) -> str:
     options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+    context = command.context_class(command)
     return table(
-        ("Option", "Default", "Meaning"), [_option(option) for option in options if not option.hidden]
+        ("Option", "Default", "Meaning"),
+        [_option(option, context) for option in options if not option.hidden],
     )
 
 
-def _option(option: Any) -> tuple[str, str, str]:
+def _option(option: Any, context: Any) -> tuple[str, str, str]:
     names = ", ".join([*option.opts, *option.secondary_opts])
-    value = "" if option.is_flag else f" {_placeholder(option)}"
+    value = "" if option.is_flag else f" {option.metavar or option.display_type(context).strip('<>')}"
     default = "required" if option.required else literal(_default(option))
     return literal(names + value), default, _meaning(option)
 
@@ -79,11 +83,6 @@ def _option(option: Any) -> tuple[str, str, str]:
 def _default(option: Any) -> str:
     default = option.default
     return "" if default is None or default is False or callable(default) else str(default)
-
-
-def _placeholder(parameter: Any) -> str:
-    named_by = parameter.name if parameter.param_type_name == "argument" else parameter.type.name
-    return str(parameter.metavar or named_by.upper())
 
 
 def _meaning(parameter: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,19 +16,13 @@ from tests.docs.pages import Block, blocks, pages
 from tests.docs.reader import Reader, commands, matches
 
 _RUNNABLE = {"python", "console"}
-_FILES = {
-    "welcome.md": "# Welcome\n\nOur refund policy: bring it back within thirty days.\n",
-    "notes.txt": "The quick brown fox jumps over the lazy dog.\n",
-}
 
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home with a few documents, and one embedded server for all pages; each has its own organization."""
+    """A home with the example documents, and one embedded server for all pages, an organization each."""
     home = tmp_path_factory.mktemp("home")
-    (home / "Documents").mkdir()
-    for name, text in _FILES.items():
-        (home / "Documents" / name).write_text(text)
+    shutil.copytree("examples/documents", home / "Documents")
     yield home
     for data in home.glob("*-data"):
         subprocess.run([_program(), "--data", data, "destroy", "--yes"], check=True, capture_output=True)

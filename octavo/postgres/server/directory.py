@@ -1,0 +1,377 @@
+"""The data directory: what is in it, whose it is, and where its parts really are.
+
+    octavo.json     marks it: format, PostgreSQL's major version, when the cluster was complete
+    cluster/        PostgreSQL's data (PGDATA)
+    run/            the socket
+    log/            postgres.log
+    lock/           see `locks`; also `kept`, while the server is to stay up
+    blobs/          original files, by others
+
+Everything is 0700 and 0600; parents are never changed. Two parts may be links to another place:
+- `cluster` and `run`, when root opens a directory that the server's account cannot reach: PostgreSQL refuses
+  root, and opening the parents would expose all else in them. They are below /var/lib/octavo/clusters then.
+- `run`, when the path of the socket would be longer than the operating system takes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from octavo.errors import ServerFault, StorageFault
+from octavo.postgres.server import locks, postmaster
+from octavo.postgres.server.account import Account
+from octavo.postgres.server.binaries import STATE
+
+FORMAT = 1
+STOP_SECONDS = 60.0
+PORT = 5432  # only a part of the socket's name: there is no TCP
+LONGEST_SOCKET = 107  # bytes: sun_path of Linux without its closing zero
+ELSEWHERE = STATE / "clusters"
+_NOT_OURS = frozenset({"lost+found"})  # of a fresh mount
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The content of octavo.json."""
+
+    postgres: int  # major version
+    created: str | None  # when the cluster was complete; None: its making was interrupted
+
+
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """Names in one data directory; nothing is read or made."""
+
+    path: Path  # without links
+
+    @property
+    def marker(self) -> Path:
+        """What makes it a data directory of Octavo."""
+        return self.path / "octavo.json"
+
+    @property
+    def cluster(self) -> Path:
+        """PGDATA, or a link to it."""
+        return self.path / "cluster"
+
+    @property
+    def run(self) -> Path:
+        """The socket's directory, or a link to it."""
+        return self.path / "run"
+
+    @property
+    def log(self) -> Path:
+        """What the server and the keeper print."""
+        return self.path / "log" / "postgres.log"
+
+    @property
+    def locks(self) -> Path:
+        """Directory of the locks."""
+        return self.path / "lock"
+
+    @property
+    def start(self) -> Path:
+        """Lock: who changes the server's state."""
+        return self.locks / "start"
+
+    @property
+    def share(self) -> Path:
+        """Lock: who uses the server."""
+        return self.locks / "share"
+
+    @property
+    def keeper(self) -> Path:
+        """Lock: who stops an idle server."""
+        return self.locks / "keeper"
+
+    @property
+    def kept(self) -> Path:
+        """Exists while the server is to stay up without users."""
+        return self.locks / "kept"
+
+    @property
+    def home(self) -> Path:
+        """Where cluster and socket really are: here, or a directory of /var/lib/octavo/clusters."""
+        target = self.cluster.readlink() if self.cluster.is_symlink() else self.cluster
+        return target.parent if target.parent.parent == ELSEWHERE else self.path
+
+
+def at(data: Path) -> DataDirectory:
+    """The data directory at a path that may be relative, begin with `~` or lead through links."""
+    return DataDirectory(data.expanduser().resolve())
+
+
+def read_marker(directory: DataDirectory) -> Marker | None:
+    """The marker, or None if this is no data directory of Octavo.
+
+    Raises:
+        ServerFault: the marker is damaged, or of a later format.
+    """
+    try:
+        content = json.loads(directory.marker.read_text(encoding="utf-8"))
+        marker, written = Marker(int(content["postgres"]), content["created"]), content["format"]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ServerFault(
+            f"{directory.marker} is damaged: {error}",
+            remedy='restore it: {"format": 1, "postgres": <cluster/PG_VERSION>, "created": "<time>"}',
+        ) from error
+    if written != FORMAT:
+        raise ServerFault(f"{directory.path} has format {written}, not {FORMAT}", remedy="use a newer Octavo")
+    return marker
+
+
+def write_marker(directory: DataDirectory, major: int, *, complete: bool) -> None:
+    """Write the marker, whole or not at all."""
+    created = datetime.now(UTC).isoformat(timespec="seconds") if complete else None
+    content = {"format": FORMAT, "postgres": major, "created": created}
+    building = directory.locks / "octavo.json"
+    write_private(building, json.dumps(content, indent=2) + "\n")
+    building.replace(directory.marker)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write `text` to `path` as a file of the directory's owner that nobody else reads; on disk when done."""
+    descriptor = locks.open_private(path, os.O_WRONLY | os.O_TRUNC)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def claim(directory: DataDirectory) -> None:
+    """Make sure the directory exists, is Octavo's or empty, is of this account, and can hold locks.
+
+    Raises:
+        ServerFault: something else is in it.
+        StorageFault: it belongs to another account.
+        OSError: it cannot be made.
+    """
+    if not directory.path.is_dir():
+        directory.path.parent.mkdir(parents=True, exist_ok=True)
+        directory.path.mkdir(mode=0o700, exist_ok=True)
+    owner = directory.path.stat().st_uid
+    if os.geteuid() not in {0, owner}:
+        raise StorageFault(
+            f"{directory.path} belongs to user number {owner}, not to {os.geteuid()}",
+            remedy="open it as its owner, or choose a directory of your own",
+        )
+    refuse_foreign(directory)
+    make_private(directory.locks)
+
+
+def refuse_foreign(directory: DataDirectory) -> None:
+    """Raise ServerFault if the directory holds something and is not marked as Octavo's."""
+    present = {entry.name for entry in directory.path.iterdir()}
+    foreign = sorted(present - _NOT_OURS - {directory.locks.name})
+    if foreign and directory.marker.name not in present:
+        raise ServerFault(
+            f"{directory.path} is not an Octavo data directory: it holds {', '.join(foreign[:3])}"
+            f"{' …' if len(foreign) > 3 else ''} and no octavo.json",
+            remedy="choose an empty or a new directory",
+        )
+
+
+def make_private(path: Path) -> None:
+    """Make a directory 0700 for the owner of its parent; an existing one stays as it is."""
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        if path.is_symlink() or not path.is_dir():
+            raise
+        return
+    _give(path, like=path.parent)
+
+
+def settle(directory: DataDirectory, account: Account) -> None:
+    """Decide, for a new data directory, where its cluster will be, and give it to the server's account.
+
+    In place if the account can get there; otherwise below /var/lib/octavo/clusters, with a link to it.
+    """
+    directory.path.chmod(0o700)
+    if account.is_ours or account.reaches(directory.path.parent):
+        for path in (directory.path, *_below(directory.path)):
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)
+        return
+    home = ELSEWHERE / _digest(directory.path)
+    _make_elsewhere(home, directory, account)
+    if not directory.cluster.is_symlink():
+        directory.cluster.symlink_to(home / "cluster")
+
+
+def _make_elsewhere(home: Path, directory: DataDirectory, account: Account) -> None:
+    STATE.mkdir(mode=0o755, exist_ok=True)
+    ELSEWHERE.mkdir(mode=0o711, exist_ok=True)
+    if (home / "cluster").exists():  # its data directory was deleted by hand; we do not delete data unasked
+        postmaster.stop(home / "cluster", signal.SIGINT, STOP_SECONDS)
+        home.rename(home.with_name(f"{home.name}.left-{datetime.now(UTC):%Y%m%d%H%M%S}"))
+    home.mkdir(mode=0o700, exist_ok=True)
+    os.chown(home, account.uid, account.gid)
+    if not (home / "data").is_symlink():
+        (home / "data").symlink_to(directory.path)
+
+
+def refuse_copy(directory: DataDirectory) -> None:
+    """Raise ServerFault if the linked cluster belongs to another directory, of which this one is a copy."""
+    back = directory.home / "data"
+    if directory.home == directory.path or not back.is_symlink():
+        return
+    owner = DataDirectory(back.readlink())
+    if owner.path == directory.path:
+        return
+    if owner.cluster.is_symlink() and owner.home == directory.home:
+        raise ServerFault(
+            f"{directory.path} is a copy of {owner.path} without its cluster, which is in {directory.home}",
+            remedy="copy with `octavo backup` and `octavo restore`",
+        )
+    back.unlink()  # the directory was moved
+    back.symlink_to(directory.path)
+
+
+def place_socket(directory: DataDirectory, account: Account) -> Path:
+    """Make the directory of the socket, and `run` lead to it; to be called while no server runs.
+
+    Raises:
+        ServerFault: every possible place is too long, or taken by another user.
+    """
+    target = _socket_directory(directory, account)
+    if target != directory.run:
+        _link(directory.run, target)
+    for name in (
+        f".s.PGSQL.{PORT}",
+        f".s.PGSQL.{PORT}.lock",
+    ):  # of a killed server: the number in it may live again
+        (target / name).unlink(missing_ok=True)
+    return target
+
+
+def _socket_directory(directory: DataDirectory, account: Account) -> Path:
+    run = directory.home / "run"
+    if socket_fits(run):
+        if directory.run.is_symlink() and run == directory.run:
+            directory.run.unlink()
+        make_private(run)
+        return run
+    for parent in _short_parents():
+        candidate = parent / f"octavo-{account.uid}-{_digest(directory.path)}"
+        if socket_fits(candidate) and parent.is_dir() and account.reaches(parent):
+            return _make_short(candidate, account)
+    raise ServerFault(
+        f"the socket in {run} has a path of more than {LONGEST_SOCKET} bytes, and no shorter place was found",
+        remedy="set TMPDIR to a short path, or move the data directory",
+    )
+
+
+def socket_fits(directory: Path) -> bool:
+    """Whether a socket in `directory` has a path that the operating system takes."""
+    return len(os.fsencode(directory / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET
+
+
+def _short_parents() -> Iterator[Path]:
+    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+        yield Path(runtime)
+    yield Path(tempfile.gettempdir()).resolve()
+    yield Path("/tmp")  # noqa: S108 - the name below is checked for owner, mode and links before it is used
+
+
+def _make_short(path: Path, account: Account) -> Path:
+    """A private directory in a place where others can write: ours from the start, or refused."""
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    if path.lstat().st_uid == os.geteuid():
+        os.chown(path, account.uid, account.gid, follow_symlinks=False)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != account.uid:
+        raise ServerFault(
+            f"{path}, the place for the socket, is not private to {account.name}: somebody else made it",
+            remedy="remove it, or set TMPDIR to a directory of your own",
+        )
+    return path
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink():
+        if link.readlink() == target:
+            return
+        link.unlink()
+    elif link.is_dir():
+        shutil.rmtree(link)
+    link.symlink_to(target)
+    _give(link, like=link.parent)
+
+
+def clear(directory: DataDirectory) -> None:
+    """Delete all in it and elsewhere for it; the marker first, so that the rest is not taken for whole."""
+    directory.marker.unlink(missing_ok=True)
+    for place in list(_places_elsewhere(directory)):
+        shutil.rmtree(place)
+    for entry in sorted(directory.path.iterdir(), key=lambda entry: entry.name == directory.locks.name):
+        if entry.name in _NOT_OURS:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def _places_elsewhere(directory: DataDirectory) -> Iterator[Path]:
+    """Directories outside that belong to this one; a link that does not look like ours is not followed."""
+    back = directory.home / "data"
+    if directory.home != directory.path and back.is_symlink() and back.readlink() == directory.path:
+        yield directory.home
+    run = directory.run.readlink() if directory.run.is_symlink() else directory.run
+    if re.fullmatch(r"octavo-\d+-[0-9a-f]{16}", run.name) and run.is_dir() and not run.is_symlink():
+        yield run
+
+
+def size_bytes(directory: DataDirectory) -> int:
+    """Disk space used, in bytes, also elsewhere; files that vanish meanwhile count as nothing."""
+    places = {directory.path, directory.home}
+    return sum(_blocks(path) for place in places for path in _below(place))
+
+
+def _blocks(path: Path) -> int:
+    with suppress(OSError):
+        return path.lstat().st_blocks * 512
+    return 0
+
+
+def _below(place: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(place):
+        for name in (*folders, *files):
+            yield Path(folder, name)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+
+
+def _give(path: Path, *, like: Path) -> None:
+    if os.geteuid() == 0:
+        owner = like.stat()
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def leftovers() -> list[Path]:
+    """Clusters below /var/lib/octavo/clusters whose data directory was deleted without `octavo destroy`."""
+    if os.geteuid() != 0 or not ELSEWHERE.is_dir():
+        return []
+    return sorted(home for home in ELSEWHERE.iterdir() if not _has_data_directory(home))
+
+
+def _has_data_directory(home: Path) -> bool:
+    back = home / "data"
+    return back.is_symlink() and DataDirectory(back.readlink()).cluster.is_symlink()

@@ -32,9 +32,9 @@ class Statement:
         return f"{self.file}:{self.name}"
 
     def nodes(self) -> list[pg.Node]:
-        """Every node of PostgreSQL's own parse tree; a `{placeholder}` stands for a condition."""
+        """Every node of PostgreSQL's own parse tree; a `{placeholder}` stands for a name."""
         collect = _Collect()
-        collect(parse_sql(_PLACEHOLDER.sub("true", self.text)))
+        collect(parse_sql(_PLACEHOLDER.sub("placeholder", self.text)))
         return collect.found
 
 

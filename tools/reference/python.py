@@ -21,6 +21,8 @@ _LEAD = (
     "public. Errors are on [their own page](errors.md), settings on [theirs](settings.md)."
 )
 _LINE = 90
+# Below the public face: a field may hold one, but nobody has to know it.
+_INTERNAL = ("octavo.postgres.",)
 _SECTIONS = {
     "Args:": "Parameters",
     "Attributes:": "Fields",
@@ -32,12 +34,11 @@ _SECTIONS = {
 
 def page() -> str:
     """The page."""
-    public = [getattr(octavo, name) for name in getattr(octavo, "__all__", ())]
-    functions = [
-        part for thing in public if inspect.isfunction(thing) for part in _function(thing, "octavo.", 2)
-    ]
-    classes = [part for cls in reachable(public) for part in _class(cls)]
-    return document("Python", _LEAD, [*functions, *classes])
+    public = {name: getattr(octavo, name) for name in octavo.__all__}
+    functions = {f"octavo.{name}": thing for name, thing in public.items() if inspect.isfunction(thing)}
+    described = [part for name, thing in functions.items() for part in _function(thing, name, 2)]
+    classes = [part for cls in reachable(list(public.values())) for part in _class(cls)]
+    return document("Python", _LEAD, [*described, *classes])
 
 
 def reachable(public: list[Any]) -> list[type]:
@@ -55,7 +56,7 @@ def reachable(public: list[Any]) -> list[type]:
 
 
 def _is_ours(cls: type) -> bool:
-    ours = cls.__module__.partition(".")[0] == octavo.__name__
+    ours = cls.__module__.startswith("octavo.") and not cls.__module__.startswith(_INTERNAL)
     return ours and not cls.__name__.startswith("_") and not issubclass(cls, (OctavoError, Settings))
 
 
@@ -91,20 +92,18 @@ def _class(cls: type) -> Iterator[str]:
             ("Field", "Type"),
             [(literal(field.name), literal(_annotation(cls, field.name))) for field in shown],
         )
-    elif "__init__" in vars(cls) and cls.__name__ in getattr(octavo, "__all__", ()):
-        yield code(_signature(vars(cls)["__init__"], cls.__name__), "py")
     for name, member in _members(cls).items():
         if isinstance(member, property):
-            yield f"### `{name}`"
+            yield f"### `{cls.__name__}.{name}`"
             yield _prose(member.fget)
         else:
-            yield from _function(member, "", 3)
+            yield from _function(member, f"{cls.__name__}.{name}", 3)
 
 
-def _function(thing: Any, prefix: str, level: int) -> Iterator[str]:
+def _function(thing: Any, name: str, level: int) -> Iterator[str]:
     plain = _plain(thing)
-    yield f"{'#' * level} `{prefix}{plain.__name__}`"
-    yield code(_signature(plain, f"{prefix}{plain.__name__}"), "py")
+    yield f"{'#' * level} `{name}`"
+    yield code(_signature(plain, name.rpartition(".")[2] if level > 2 else name), "py")
     yield _prose(plain)
 
 
@@ -145,7 +144,7 @@ def _signature(function: Any, name: str) -> str:
         else ""
     )
     parameters = [part for part in _parameters(node.args) if part not in {"self", "cls"}]
-    result = f" -> {ast.unparse(node.returns)}" if node.returns and node.name != "__init__" else ""
+    result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
     line = f"{keyword}{name}({', '.join(parameters)}){result}"
     if len(line) <= _LINE:
         return line

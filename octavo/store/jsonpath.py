@@ -1,0 +1,156 @@
+"""From conditions on JSON to jsonpath predicates (SQL:2016, lax mode), for PostgreSQL's `@@`.
+
+In lax mode a comparison with an array compares each of its elements, one level deep, a step into an array
+looks into each of its elements, and what is missing or of another kind makes the comparison not hold: no
+error. Values stand in the predicate as literals, as JSON writes them; the predicate is one SQL parameter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from octavo.values.condition import Condition, Either, Every, Field, Node
+from octavo.values.json import encode
+
+Source = Literal["body", "metadata"]
+# As octavo.filter_fields() does: a string of the body that is longer (in UTF-8) is kept as {"$sha256": hex}.
+LONG_STRING_BYTES = 2_000
+DIGEST_KEY = "$sha256"
+MAX_WITNESSES = 20
+_COMPARE = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+def predicate(node: Node, source: Source, digested: bool) -> str | None:
+    """The node as a predicate on the body or the metadata, or None where jsonpath cannot say it.
+
+    Args:
+        digested: long strings are stored as their digests.
+    """
+    match node:
+        case Condition(subject=Field() as field) if field.source == source:
+            return _said(field, node, digested)
+        case Every(parts=parts) | Either(parts=parts) if parts:
+            said = [predicate(part, source, digested) for part in parts]
+            return _joined(node, said) if None not in said else None
+    return None
+
+
+def narrowed(node: Node, source: Source, digested: bool) -> str | None:
+    """A predicate that holds wherever the node does, and that a GIN index (jsonb_path_ops) finds; or None."""
+    match node:
+        case Condition(subject=Field() as field) if field.source == source:
+            return (_said if is_found(node) else _witnessed)(field, node, digested)
+        case Every(parts=parts):
+            return _joined(node, [narrowed(part, source, digested) for part in parts])
+        case Either(parts=parts):
+            found = [narrowed(part, source, digested) for part in parts]
+            return _joined(node, found) if None not in found else None
+    return None
+
+
+def is_found(condition: Condition) -> bool:
+    """Whether the index finds exactly the documents of a condition on a field: scalars that are there."""
+    operand = condition.operand
+    match condition.operator:
+        case "eq":
+            return operand is not None and not _is_container(operand)
+        case "contains":
+            return not _is_container(operand)
+        case "in":
+            return operand != [] and all(
+                choice is not None and not _is_container(choice) for choice in operand
+            )
+    return False
+
+
+def path(field: Field) -> str:
+    """The jsonpath of a field: `$."address"."city"`."""
+    return "$" + "".join(f".{literal(key)}" for key in field.path)
+
+
+def like(subject: str, operand: list[str]) -> str:
+    """The predicate of $regex: a pattern and its flags."""
+    pattern, flags = operand
+    return f'{subject} like_regex {literal(pattern)} flag "{flags}"'
+
+
+def literal(value: object) -> str:
+    """A scalar as jsonpath and JSON both write it."""
+    return encode(value).decode()
+
+
+def stored(value: Any) -> Any:
+    """A value as octavo.filter_fields() keeps it."""
+    if isinstance(value, str) and len(value.encode()) > LONG_STRING_BYTES:
+        return {DIGEST_KEY: hashlib.sha256(value.encode()).hexdigest()}
+    if isinstance(value, list):
+        return [stored(element) for element in value]
+    if isinstance(value, dict):
+        return {key: stored(inner) for key, inner in value.items()}
+    return value
+
+
+def _joined(node: Every | Either, predicates: list[str | None]) -> str | None:
+    said = [text for text in predicates if text is not None]
+    word = " && " if isinstance(node, Every) else " || "
+    return f"({word.join(said)})" if said else None
+
+
+def _said(field: Field, condition: Condition, digested: bool) -> str | None:
+    if condition.operator in {"eq", "contains", "in"}:
+        return _equality(field, condition, digested)
+    at, operand = path(field), condition.operand
+    match condition.operator:
+        case "exists":
+            return f"exists({at})"
+        case "prefix":
+            return f"{at} starts with {literal(operand)}"
+        case "regex":
+            return like(at, operand)
+    return f"{at} {_COMPARE[condition.operator]} {literal(operand)}"
+
+
+def _equality(field: Field, condition: Condition, digested: bool) -> str | None:
+    choices = condition.operand if condition.operator == "in" else [condition.operand]
+    if not choices or any(_is_container(choice) for choice in choices):
+        return None
+    at = path(field)
+    said = [_equal(at, stored(choice) if digested else choice) for choice in choices]
+    if None in choices and condition.operator != "contains":
+        said.append(f"!exists({at})")
+    return said[0] if len(said) == 1 else f"({' || '.join(said)})"
+
+
+def _equal(at: str, choice: Any) -> str:
+    if isinstance(choice, dict):
+        return f"{at}.{literal(DIGEST_KEY)} == {literal(choice[DIGEST_KEY])}"
+    return f"{at} == {literal(choice)}"
+
+
+def _witnessed(field: Field, condition: Condition, digested: bool) -> str | None:
+    """Scalars that are there wherever a container is equal to the operand or contains it."""
+    if condition.operator not in {"eq", "contains"} or not _is_container(condition.operand):
+        return None
+    operand = stored(condition.operand) if digested else condition.operand
+    # A filter step looks one level deeper than a comparison: the field may be an array of such containers.
+    found = [f"exists({path(field)} ? ({witness}))" for witness in _witnesses("@", operand, 0)]
+    return " && ".join(found[:MAX_WITNESSES]) or None
+
+
+def _witnesses(at: str, operand: Any, arrays: int) -> Iterator[str]:
+    """Comparisons inside the operand, but not below an array in an array, which lax steps do not reach."""
+    if isinstance(operand, dict):
+        for key, inner in operand.items():
+            yield from _witnesses(f"{at}.{literal(key)}", inner, 0)
+    elif isinstance(operand, list):
+        if arrays == 0:
+            for element in operand:
+                yield from _witnesses(at, element, 1)
+    else:
+        yield f"{at} == {literal(operand)}"
+
+
+def _is_container(value: object) -> bool:
+    return isinstance(value, dict | list)

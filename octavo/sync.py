@@ -6,8 +6,8 @@
         doc = db.documents.put("article", {"title": "Hello"})
         for hit in db.search("hello").hits: ...
 
-Nothing is written twice: every attribute is the asynchronous one, its coroutines run to their end on an event
-loop in a thread of its own, its asynchronous iterators become iterators and its context managers `with` blocks.
+Nothing is written twice: every attribute is the asynchronous one. Its coroutines run to their end on an event
+loop in a thread of its own, asynchronous iterators become iterators and context managers `with` blocks.
 Calls from several threads are safe; each waits for its own answer.
 """
 
@@ -17,10 +17,13 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
+from enum import Enum
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import msgspec
 
 import octavo
 
@@ -94,19 +97,19 @@ class Blocking:
     @property
     def _running(self) -> _Loop:
         if self._loop is None:
-            raise octavo.errors.Unavailable("the database is not open", remedy="use `with octavo.sync.open(…) as db`")
+            raise octavo.errors.Unavailable(
+                "the database is not open", remedy="use `with octavo.sync.open(…) as db`"
+            )
         return self._loop
 
     def _blocking(self, value: Any) -> Any:
         """The value as a caller without an event loop can use it; plain values stay as they are."""
         if asyncio.iscoroutine(value):
             return self._blocking(self._running.run(value))
+        if isinstance(value, AbstractAsyncContextManager) or hasattr(value, "__aiter__") or _is_face(value):
+            return Blocking(value, self._running)
         if callable(value) and not isinstance(value, type):
             return self._blocking_call(value)
-        if isinstance(value, AbstractAsyncContextManager) or hasattr(value, "__aiter__"):
-            return Blocking(value, self._running)
-        if type(value).__module__.startswith("octavo.") and _is_face(value):
-            return Blocking(value, self._running)
         return value
 
     def _blocking_call(self, call: Any) -> Any:
@@ -123,9 +126,9 @@ class Blocking:
 
 
 def _is_face(value: Any) -> bool:
-    """Whether an object has calls to wait for: the parts of the face do, documents and hits do not."""
-    return any(
-        asyncio.iscoroutinefunction(member) for name, member in vars(type(value)).items() if not name.startswith("_")
+    """Whether an object is a part of the face, with calls to wait for; what calls return is plain data."""
+    return type(value).__module__.startswith("octavo.") and not isinstance(
+        value, msgspec.Struct | Exception | Enum
     )
 
 

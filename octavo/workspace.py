@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from octavo.errors import InvalidInput
-from octavo.postgres.pool import Pool, Row, Transaction
+from octavo.postgres.pool import Pool, Row
+from octavo.postgres.transaction import Transaction
 from octavo.store import changes, collector, contents, idempotency, reads, tags
 from octavo.store.changes import Draft
 from octavo.store.contents import Content
 from octavo.store.scope import Scope
 from octavo.store.tags import TagMove
 from octavo.store.transaction import transaction
+from octavo.values.actor import Actor, parse_actor
 from octavo.values.document import Difference, Document, Tag, Version
 from octavo.values.json import encode
 from octavo.values.position import Position
@@ -228,20 +232,83 @@ class UnitOfWork:
 
     async def execute(self, statement: str, *arguments: object) -> str:
         """Run your own SQL with `$1` parameters; your tables' policies see `octavo.current_organization()`."""
+        self._runner.expect_foreign_sql()
         return await self._runner.execute(statement, *arguments)
 
     async def fetch(self, statement: str, *arguments: object) -> Sequence[Row]:
         """Rows of your own SQL."""
+        self._runner.expect_foreign_sql()
         return await self._runner.fetch(statement, *arguments)
 
     async def fetchrow(self, statement: str, *arguments: object) -> Row | None:
         """The first row of your own SQL, or None."""
+        self._runner.expect_foreign_sql()
         return await self._runner.fetchrow(statement, *arguments)
 
 
+class Workspace:
+    """One organization's view of the database.
+
+    `documents` are those of its namespace; `namespace(…)` and `acting(…)` give other views of the same.
+    """
+
+    def __init__(self, pool: Pool, bind: Bind) -> None:
+        self._pool = pool
+        self._bind = bind
+
+    @property
+    def documents(self) -> Documents:
+        """The documents of this organization and namespace."""
+        return Documents(self._bind, self._pool)
+
+    def namespace(self, name: str) -> Workspace:
+        """The same organization, another namespace."""
+        return self._changed(lambda scope: msgspec.structs.replace(scope, namespace=name))
+
+    def acting(
+        self,
+        actor: Actor | str | None = None,
+        *,
+        session: str | None = None,
+        correlation: str | None = None,
+        causation: str | None = None,
+    ) -> Workspace:
+        """The same organization on somebody's behalf: changes are recorded with this actor, session and cause.
+
+        Args:
+            actor: an `Actor`, or `kind:id` with a kind of user, service, agent and system.
+            session: groups what one conversation or job touched.
+            correlation, causation: ids that tell which request and which event this belongs to.
+        """
+        who = parse_actor(actor) if isinstance(actor, str) else actor
+        given = {"actor": who, "session": session, "correlation": correlation, "causation": causation}
+        fields = {name: value for name, value in given.items() if value is not None}
+        return self._changed(
+            lambda scope: msgspec.structs.replace(
+                scope, origin=msgspec.structs.replace(scope.origin, **fields)
+            )
+        )
+
+    def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Several changes, one commit: `async with db.transaction() as tx`, then `tx.documents`, `tx.execute`.
+
+        Leaving the block commits; an exception rolls everything back. It lasts at most
+        `transaction_timeout_seconds`, because an open writer holds the log's readers back.
+
+        Raises:
+            Contention: a deadlock with other writers; nothing was changed, run the block again.
+        """
+        return _unit_of_work(self._pool, self._bind)
+
+    def _changed(self, change: Callable[[Scope], Scope]) -> Workspace:
+        async def bind() -> Scope:
+            return change(await self._bind())
+
+        return Workspace(self._pool, bind)
+
+
 @asynccontextmanager
-async def unit_of_work(pool: Pool, bind: Bind) -> AsyncIterator[UnitOfWork]:
-    """Open a transaction for the organization that `bind` names."""
+async def _unit_of_work(pool: Pool, bind: Bind) -> AsyncIterator[UnitOfWork]:
     async with transaction(pool, await bind()) as scope:
         yield UnitOfWork(scope)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from octavo.store import organizations
+from octavo.store.organizations import Organization
 from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Actor, Origin
 from octavo.workspace import Documents
@@ -53,3 +56,15 @@ def statements(record: Any) -> Any:
     stop: Callable[[], None] = record.app.observe(sent.append)
     yield sent
     stop()
+
+
+@pytest.fixture
+async def other_organization(record: Any) -> Organization:
+    """A second organization."""
+    return await organizations.create(record.system, f"other-{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def connect_arguments(server: Any, record: Any) -> dict[str, Any]:
+    """How to connect to the shared record from another event loop."""
+    return {k: v for k, v in server.running.dsn("octavo_app", "octavo").items() if k != "user"}

@@ -21,7 +21,16 @@ from octavo.errors import (
     VersionConflict,
 )
 from octavo.postgres.statements import load
-from octavo.workspace import Documents, unit_of_work
+from octavo.workspace import Documents, Workspace
+from tests.database.conftest import documents_for
+
+
+def workspace(record, scope) -> Workspace:
+    async def bind():
+        return scope
+
+    return Workspace(record.app, bind)
+
 
 ARTICLE = {"title": "Refunds", "status": "draft", "tags": ["legal"]}
 
@@ -33,7 +42,11 @@ async def test_a_put_document_reads_back_as_it_was_put(docs: Documents):
     read = await docs.get(put.id)
 
     assert (read.body, read.metadata, read.version, read.type, read.name) == (
-        ARTICLE, {"source": "wiki"}, 1, "article", "refunds",
+        ARTICLE,
+        {"source": "wiki"},
+        1,
+        "article",
+        "refunds",
     )
     assert read.position == put.position
 
@@ -205,7 +218,9 @@ async def test_each_operation_of_a_patch(docs: Documents, operation, expected):
         ({"$inc": {"n": "1"}}, "needs a number"),
     ],
 )
-async def test_a_wrong_operation_changes_nothing_and_quotes_no_stored_value(docs: Documents, operation, message):
+async def test_a_wrong_operation_changes_nothing_and_quotes_no_stored_value(
+    docs: Documents, operation, message
+):
     doc = await docs.put("thing", {"title": "a secret", "n": 3})
 
     with pytest.raises(InvalidInput, match=message) as refusal:
@@ -222,7 +237,8 @@ async def test_metadata_alone_makes_a_version_that_shares_the_body(docs: Documen
     second = await docs.patch(doc.id, {}, metadata={"reviewed": True})
 
     bodies = await record.app.fetchrow(
-        "SELECT count(*) AS n FROM octavo.body WHERE organization_id = $1::octavo.organization", organization.id
+        "SELECT count(*) AS n FROM octavo.body WHERE organization_id = $1::octavo.organization",
+        organization.id,
     )
     assert (second.version, second.body, second.metadata) == (2, ARTICLE, {"reviewed": True})
     assert bodies["n"] == 1
@@ -244,13 +260,13 @@ async def test_diff_tells_paths_and_values(docs: Documents):
     doc = await docs.put("article", ARTICLE)
     await docs.patch(doc.id, {"status": "published", "tags": None, "lang": "en"})
 
-    found = {(d.kind, d.path, d.before, d.after) for d in await docs.diff(doc.id, 1, 2)}
+    found = sorted((d.path, d.kind, d.before, d.after) for d in await docs.diff(doc.id, 1, 2))
 
-    assert found == {
-        ("changed", "/body/status", "draft", "published"),
-        ("removed", "/body/tags", ["legal"], None),
-        ("added", "/body/lang", None, "en"),
-    }
+    assert found == [
+        ("/body/lang", "added", None, "en"),
+        ("/body/status", "changed", "draft", "published"),
+        ("/body/tags", "removed", ["legal"], None),
+    ]
 
 
 async def test_a_deleted_document_is_gone_for_every_read_and_comes_back_with_restore(docs: Documents):
@@ -368,18 +384,20 @@ async def test_concurrent_repetitions_write_once(docs: Documents):
 
 
 async def test_a_transaction_commits_all_or_nothing(docs: Documents, record, scope):
-    async def bind():
-        return scope
-
+    view = workspace(record, scope)
     doc = await docs.put("account", {"balance": 10})
-    with pytest.raises(ZeroDivisionError):
-        async with unit_of_work(record.app, bind) as tx:
+
+    async def interrupted() -> None:
+        async with view.transaction() as tx:
             await tx.documents.patch(doc.id, {"$inc": {"balance": -10}})
             await tx.documents.put("account", {"balance": 10})
             raise ZeroDivisionError
 
+    with pytest.raises(ZeroDivisionError):
+        await interrupted()
+
     assert (await docs.get(doc.id)).body == {"balance": 10}
-    async with unit_of_work(record.app, bind) as tx:
+    async with view.transaction() as tx:
         await tx.documents.patch(doc.id, {"$inc": {"balance": -10}})
         await tx.documents.put("account", {"balance": 10})
         row = await tx.fetchrow("SELECT octavo.current_organization() AS id")
@@ -389,12 +407,14 @@ async def test_a_transaction_commits_all_or_nothing(docs: Documents, record, sco
 
 
 async def test_a_transaction_serves_one_organization(record, scope):
-    async def bind():
-        return scope
+    view = workspace(record, scope)
 
-    async with unit_of_work(record.app, bind) as tx:
-        with pytest.raises(InvalidInput):
+    async def bind_another() -> None:
+        async with view.transaction() as tx:
             await tx.fetchrow(load("octavo.store", "transaction.sql").bind_organization, uuid.uuid4())
+
+    with pytest.raises(InvalidInput, match="one_organization_a_transaction"):
+        await bind_another()
 
 
 @dataclasses.dataclass
@@ -413,7 +433,10 @@ async def test_rich_values_are_stored_by_the_stated_rules(docs: Documents):
     doc = await docs.put("invoice", Invoice(number, Decimal("10.50"), due, b"\x00\xff"))
 
     assert (await docs.get(doc.id)).body == {
-        "number": str(number), "total": "10.50", "due": "2026-01-31T12:00:00Z", "scan": "AP8=",
+        "number": str(number),
+        "total": "10.50",
+        "due": "2026-01-31T12:00:00Z",
+        "scan": "AP8=",
     }
 
 
@@ -423,7 +446,8 @@ async def test_numbers_survive(docs: Documents, number):
 
     read = (await docs.get(doc.id)).body["n"]
 
-    assert read == number
+    # PostgreSQL writes 1e300 as the integer with 301 digits.
+    assert type(number)(read) == number
 
 
 @pytest.mark.parametrize(
@@ -478,8 +502,6 @@ async def test_a_document_keeps_its_type(docs: Documents):
 
 
 async def test_writes_of_an_unknown_organization_are_refused(record, scope):
-    from tests.database.conftest import documents_for
-
     class Stranger:
         id = uuid.uuid4()
 
@@ -487,17 +509,24 @@ async def test_writes_of_an_unknown_organization_are_refused(record, scope):
         await documents_for(record, Stranger).put("article", ARTICLE)
 
 
-async def test_another_organization_sees_nothing_and_changes_nothing(record, docs: Documents, other_organization):
+async def test_another_organization_sees_nothing_and_changes_nothing(
+    record, docs: Documents, other_organization
+):
     """S3-014, S0-062"""
-    from tests.database.conftest import documents_for
-
     theirs = documents_for(record, other_organization)
     doc = await docs.put("article", ARTICLE, name="refunds")
 
     for call in (
-        theirs.get(doc.id), theirs.get("article", name="refunds"), theirs.patch(doc.id, {"x": 1}),
-        theirs.delete(doc.id), theirs.revert(doc.id, 1), theirs.tag(doc.id, "production"),
-        theirs.history(doc.id), theirs.purge(doc.id), theirs.restore(doc.id), theirs.diff(doc.id, 1, 1),
+        theirs.get(doc.id),
+        theirs.get("article", name="refunds"),
+        theirs.patch(doc.id, {"x": 1}),
+        theirs.delete(doc.id),
+        theirs.revert(doc.id, 1),
+        theirs.tag(doc.id, "production"),
+        theirs.history(doc.id),
+        theirs.purge(doc.id),
+        theirs.restore(doc.id),
+        theirs.diff(doc.id, 1, 1),
     ):
         with pytest.raises(NotFound):
             await call

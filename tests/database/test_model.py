@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -20,7 +20,9 @@ from tests.database.conftest import documents_for
 
 NAMES = st.sampled_from(["a", "b", "c", None])
 SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["x", "y", "é", "long " * 600])
-BODIES = st.dictionaries(st.sampled_from(["p", "q", "r"]), SCALARS | st.lists(SCALARS, max_size=2), max_size=3)
+BODIES = st.dictionaries(
+    st.sampled_from(["p", "q", "r"]), SCALARS | st.lists(SCALARS, max_size=2), max_size=3
+)
 METADATA = st.none() | st.dictionaries(st.sampled_from(["m", "n"]), st.integers(0, 2), max_size=2)
 WHO = st.sampled_from([0, 1])
 
@@ -60,7 +62,7 @@ class Model:
 class StoreMachine(RuleBasedStateMachine):
     """Runs each rule against PostgreSQL and against the model, and compares after every step."""
 
-    arguments: dict[str, Any] = {}
+    arguments: ClassVar[dict[str, Any]] = {}
     documents = Bundle("documents")
 
     @initialize()
@@ -231,7 +233,10 @@ class StoreMachine(RuleBasedStateMachine):
                 continue
             doc = self.run(docs.get(id, deleted=True))
             assert (doc.version, doc.body, doc.metadata, doc.deleted_at is not None) == (
-                model.version, model.body, model.metadata, model.deleted,
+                model.version,
+                model.body,
+                model.metadata,
+                model.deleted,
             )
             history = self.run(docs.history(id))
             assert [entry.number for entry in history] == list(range(model.version, 0, -1))

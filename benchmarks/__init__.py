@@ -1,0 +1,1 @@
+"""Octavo against the limit and against peers, in one run, on one PostgreSQL: `make bench`."""

@@ -1,0 +1,67 @@
+"""Run all benchmarks, or those named: `python -m benchmarks documents search`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+import octavo
+from benchmarks.measure import Row
+from octavo.postgres import server as embedded
+
+ALL = ("documents", "find", "events", "search", "ingest")
+console = Console()
+
+
+def main() -> None:
+    """Parse, run, print; write the page when everything ran."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*ALL, []], default=list(ALL))
+    parser.add_argument("--rounds", type=int, default=5, help="rounds a row (default: 5)")
+    asked = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="octavo-bench-"))
+    folder.chmod(0o755)
+    try:
+        rows, postgres = asyncio.run(_run(folder / "data", asked.names, asked.rounds))
+    finally:
+        embedded.destroy(folder / "data", force=True)
+        shutil.rmtree(folder, ignore_errors=True)
+    if list(asked.names) == list(ALL):
+        from benchmarks import report  # noqa: PLC0415  # draws: needs the plotting library, the figures do not
+
+        report.write(rows, postgres, asked.rounds)
+        console.print(f"wrote {report.PAGE} and {report.PICTURE}")
+
+
+async def _run(data: Path, names: list[str], rounds: int) -> tuple[list[Row], str]:
+    rows: list[Row] = []
+    async with octavo.open(data, background=False) as db:
+        assert db.record.server is not None
+        admin: dict[str, Any] = db.record.server.running.dsn("octavo_admin")
+        for name in names:
+            console.rule(name)
+            for row in await import_module(f"benchmarks.{name}").run(db, admin, rounds):
+                rows.append(row)
+                _show(row)
+        return rows, (await db.record.health()).version
+
+
+def _show(row: Row) -> None:
+    console.print(
+        f"[bold]{row.title}[/]" + (f" [dim]goal ≥ {row.goal:g} of the {row.against}[/]" if row.goal else "")
+    )
+    for result in row.results:
+        ratio = "" if result.name == "Octavo" else f"  Octavo is [bold]{row.ratio(result.name):.2f}×[/]"
+        spread = f"[dim]{min(result.per_second):,.0f} – {max(result.per_second):,.0f}[/]"
+        console.print(f"  {result.name:24} {result.median:12,.0f}{row.unit}  {spread}{ratio}")
+
+
+if __name__ == "__main__":
+    main()

@@ -43,6 +43,10 @@ def translate(error: BaseException) -> OctavoError:
     """The Octavo error for a driver's error; a message never quotes what PostgreSQL says of stored values."""
     if isinstance(error, OctavoError):
         return error
+    if isinstance(error, pg.ConnectionDoesNotExistError) and isinstance(
+        error.__cause__, asyncpg.PostgresError
+    ):
+        error = error.__cause__  # the server's last word before it closed the connection
     for kinds, make in _RULES:
         if isinstance(error, kinds):
             return make(error)
@@ -163,6 +167,9 @@ def _too_large(error: BaseException) -> OctavoError:
 
 def _undefined(error: BaseException) -> OctavoError:
     """A name of our schema that is missing means an older schema; any other one is the caller's own SQL."""
+    if not getattr(error, "position", None):
+        # Not found while reading the statement, but while running it: the name may be a stored value.
+        return InvalidInput(f"a value is no known name or no expression ({type(error).__name__})")
     if "octavo" in str(error):
         return MigrationNeeded(
             f"the record lacks something this version needs ({type(error).__name__})",
@@ -200,13 +207,15 @@ def _other(error: asyncpg.PostgresError) -> OctavoError:
     state = getattr(error, "sqlstate", None) or "?????"
     if state == INVALID_CHANGE:
         return InvalidInput(str(error))
+    if getattr(error, "severity_en", None) is None:
+        return _misuse(error)  # raised by the driver, before anything was sent
     if re.match(r"22|42", state):
         return InvalidInput(f"PostgreSQL refused a value (SQLSTATE {state})", sqlstate=state)
     return RecordFault(f"PostgreSQL reported SQLSTATE {state}", remedy="see the server's log", sqlstate=state)
 
 
 _RULES: tuple[tuple[tuple[type[BaseException], ...], Callable[[BaseException], OctavoError]], ...] = (
-    ((pg.UniqueViolationError,), _unique),
+    ((pg.UniqueViolationError, pg.ExclusionViolationError), _unique),
     ((pg.ForeignKeyViolationError,), lambda _: NotFound("what this refers to does not exist (any more)")),
     ((pg.CheckViolationError, pg.NotNullViolationError), _check),
     ((pg.DeadlockDetectedError, pg.SerializationError), _contention),

@@ -1,0 +1,74 @@
+"""What every test may ask for: one fast server a process, one shared record, an organization of its own.
+
+`server` trades durability for speed; tests/faults starts its own with real durability. A test that needs
+commits nobody else makes, LISTEN, DDL or the whole log asks for `fresh_record`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from octavo.postgres import server as embedded
+from octavo.postgres.migrator import migrate
+from octavo.postgres.record import Record, open_record
+from octavo.postgres.server import Server
+from octavo.store import organizations
+from octavo.store.organizations import Organization
+from tests.databases import migrated_database, settings_of
+
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "128MB",
+    "max_connections": "200",
+    "max_prepared_transactions": "4",
+}
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A running PostgreSQL of this test process."""
+    folder = Path(tempfile.mkdtemp(prefix="octavo-tests-"))
+    folder.chmod(0o755)
+    running = embedded.open_server(folder / "data", settings=FAST)
+    yield running
+    running.close()
+    embedded.destroy(folder / "data", force=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def record(server: Server) -> AsyncIterator[Record]:
+    """The migrated database all tests share; they keep apart by their organizations."""
+    await migrate(server.running.dsn("octavo_admin"))
+    opened = await open_record(settings_of(server, "octavo"))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def organization(record: Record) -> Organization:
+    """A new organization in the shared record."""
+    return await organizations.create(record.system, f"test-{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+async def fresh_database(server: Server) -> AsyncIterator[str]:
+    """The name of a migrated database nobody else uses."""
+    async with migrated_database(server) as name:
+        yield name
+
+
+@pytest.fixture
+async def fresh_record(server: Server, fresh_database: str) -> AsyncIterator[Record]:
+    """A record of its own."""
+    opened = await open_record(settings_of(server, fresh_database))
+    yield opened
+    await opened.close()

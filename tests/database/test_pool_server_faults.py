@@ -1,0 +1,151 @@
+"""Connections die and servers restart: what was not sent is sent again, what was in doubt is said to be."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from octavo.errors import Unavailable
+from octavo.postgres import server as embedded
+from octavo.postgres.pool import Pool
+from octavo.postgres.server import Server
+from octavo.postgres.server.binaries import find
+from tests.pools import Pools, backend_of
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Server]:
+    """A server that may be killed; with full durability."""
+    folder = Path(tempfile.mkdtemp(prefix="octavo-pool-"))
+    folder.chmod(0o755)
+    running = embedded.open_server(folder / "data", settings={"shared_buffers": "32MB"})
+    yield running
+    running.close()
+    embedded.destroy(folder / "data", force=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def pools(own_server: Server) -> AsyncIterator[Pools]:
+    made = Pools(own_server, "octavo")
+    yield made
+    await made.close()
+
+
+async def open_pool(pools: Pools, **changes: object) -> Pool:
+    return await pools.open("octavo_admin", **changes)
+
+
+def end_backends(server: Server, *pids: int) -> None:
+    """End server processes from outside, without letting the event loop see it."""
+    way = server.running.dsn("octavo_admin")
+    statement = f"SELECT pg_terminate_backend(pid, 5000) FROM unnest(ARRAY{list(pids)}) AS pid"
+    program = [find().program("psql"), "-h", way["host"], "-p", str(way["port"]), "-U", way["user"]]
+    subprocess.run([*program, "-d", way["database"], "-qAtc", statement], check=True, capture_output=True)
+
+
+async def all_backends(pool: Pool) -> list[int]:
+    """Use every connection the pool may have at the same time."""
+    rows = await asyncio.gather(
+        *(pool.fetchrow("SELECT pg_backend_pid() AS pid, pg_sleep(0.02)") for _ in range(pool.size))
+    )
+    return [row["pid"] for row in rows]
+
+
+async def test_a_request_after_all_idle_connections_died_succeeds(pools, own_server):
+    pool = await open_pool(pools, size=4)
+    dead = await all_backends(pool)
+    assert len(set(dead)) == 4
+
+    end_backends(own_server, *dead)
+    await asyncio.to_thread(end_backends, own_server, *dead)
+
+    assert await backend_of(pool) not in dead
+    assert pool.open_connections == 1
+
+
+async def test_a_transaction_on_a_connection_that_just_died_begins_on_another(pools, own_server):
+    pool = await open_pool(pools, size=1)
+    dead = await backend_of(pool)
+
+    end_backends(own_server, dead)  # the loop stood still: the driver knows nothing yet
+    async with pool.transaction() as transaction:
+        row = await transaction.fetchrow("SELECT pg_backend_pid() AS pid")
+
+    assert row["pid"] != dead
+
+
+async def test_a_statement_cut_off_in_the_middle_is_told_to_be_in_doubt(pools, own_server):
+    pool = await open_pool(pools, size=2)
+    pid = asyncio.get_running_loop().create_future()
+
+    async def sleep() -> None:
+        async with pool.transaction() as transaction:
+            pid.set_result((await transaction.fetchrow("SELECT pg_backend_pid() AS pid"))["pid"])
+            await transaction.fetch("SELECT pg_sleep(60)")
+
+    sleeping = asyncio.create_task(sleep())
+    await asyncio.to_thread(end_backends, own_server, await pid)
+
+    with pytest.raises(Unavailable, match="did not answer") as lost:
+        await sleeping
+    assert "may or may not have been made" in lost.value.remedy
+    assert await backend_of(pool) > 0
+
+
+async def test_work_goes_on_after_a_process_of_the_server_was_killed(pools, own_server):
+    """The server ends every session and recovers; requests wait for it instead of failing."""
+    pool = await open_pool(pools, size=3, acquire_timeout_seconds=30.0)
+    await pool.execute("CREATE TABLE public.kept AS SELECT 1 AS number")
+    backends = await all_backends(pool)
+
+    os.kill(backends[0], signal.SIGKILL)
+    while True:
+        try:
+            rows = await pool.fetch("SELECT number FROM public.kept")
+            break
+        except Unavailable:  # at most the statements that were on their way
+            continue
+
+    assert [row["number"] for row in rows] == [1]
+    assert set(await all_backends(pool)).isdisjoint(backends)
+
+
+async def test_a_stopped_server_is_an_error_in_time_and_its_return_is_used(pools, own_server):
+    """S1-178"""
+    pool = await open_pool(pools, size=2, acquire_timeout_seconds=0.5)
+    await all_backends(pool)
+
+    await asyncio.to_thread(embedded.stop, own_server.running.data, force=True)
+    with pytest.raises(Unavailable):
+        await pool.fetchrow("SELECT 1")
+    back = await asyncio.to_thread(embedded.open_server, own_server.running.data)
+
+    assert await backend_of(pool) > 0
+    back.close()
+
+
+async def test_requests_wait_for_a_server_that_starts(pools, own_server):
+    pool = await open_pool(pools, size=2, acquire_timeout_seconds=30.0)
+    await asyncio.to_thread(embedded.stop, own_server.running.data, force=True)
+
+    waiting = asyncio.create_task(backend_of(pool))
+    back = await asyncio.to_thread(embedded.open_server, own_server.running.data)
+
+    assert await waiting > 0
+    back.close()
+
+
+async def test_nobody_answers_at_once_when_a_pool_is_opened_on_nothing(pools, tmp_path):
+    pool = Pool({"host": str(tmp_path), "user": "nobody", "database": "none"}, size=1)
+
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        await asyncio.wait_for(pool.open(), 2)

@@ -28,7 +28,6 @@ from octavo.postgres.translate import DRIVER_ERRORS, is_fatal, translate
 _sql = load("octavo.postgres", "migrator.sql")
 _roles = load("octavo.postgres", "roles.sql")
 
-LOCK_ATTEMPTS = 8
 OLDEST_SERVER = 17
 
 Ledger = Mapping[int, Mapping[str, Any]]
@@ -68,6 +67,7 @@ async def migrate(
     migrations: Sequence[Migration] | None = None,
     until: Phase = "contract",
     lock_timeout_seconds: float = 2.0,
+    lock_attempts: int = 8,
     patience_seconds: float = 300.0,
 ) -> list[Applied]:
     """Apply what is not applied yet, in order; roles, extensions and the schema first, the epoch last.
@@ -78,8 +78,8 @@ async def migrate(
         arguments: what the driver's `connect` takes, for a role that may create roles and schemas.
         migrations: by default those of this version.
         until: apply none of a later phase than this; `expand` before a rolling deployment, all after it.
-        lock_timeout_seconds: how long a migration waits for a table lock before it lets others through and
-            tries again, up to 8 times.
+        lock_timeout_seconds: how long a migration waits for a table lock before it lets others through.
+        lock_attempts: how often it tries before it fails.
         patience_seconds: how long to wait for another process that migrates.
 
     Returns:
@@ -98,7 +98,7 @@ async def migrate(
         await _take_lock(connection, patience_seconds)
         await _prepare(connection)
         waiting = pending(known, await _ledger(connection), until)
-        applied = [await _apply(connection, migration) for migration in waiting]
+        applied = [await _apply(connection, migration, lock_attempts) for migration in waiting]
         await keep_epoch(connection)
         return applied
 
@@ -174,21 +174,21 @@ def _check_history(known: Mapping[int, Migration], completed: Ledger) -> None:
             )
 
 
-async def _apply(connection: asyncpg.Connection, migration: Migration) -> Applied:
+async def _apply(connection: asyncpg.Connection, migration: Migration, lock_attempts: int) -> Applied:
     await connection.execute(
         _sql.record_start, migration.number, migration.name, migration.phase, migration.checksum
     )
     try:
-        duration_ms = await _apply_patiently(connection, migration)
+        duration_ms = await _apply_patiently(connection, migration, lock_attempts)
     except DRIVER_ERRORS as error:
         await _record_failure(connection, migration, error)
         raise _failure(migration, error) from error
     return Applied(migration.number, migration.name, migration.phase, duration_ms)
 
 
-async def _apply_patiently(connection: asyncpg.Connection, migration: Migration) -> int:
+async def _apply_patiently(connection: asyncpg.Connection, migration: Migration, lock_attempts: int) -> int:
     run = _in_transaction if migration.transactional else _one_by_one
-    for attempt in range(1, LOCK_ATTEMPTS):
+    for attempt in range(1, lock_attempts):
         try:
             return await run(connection, migration)
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
@@ -222,7 +222,7 @@ async def _record_failure(connection: asyncpg.Connection, migration: Migration, 
 def _failure(migration: Migration, error: BaseException) -> OctavoError:
     if isinstance(error, asyncpg.LockNotAvailableError):
         return MigrationFault(
-            f"migration {migration.title} got no lock on its tables in {LOCK_ATTEMPTS} attempts",
+            f"migration {migration.title} got no lock on its tables",
             remedy="end long transactions, then migrate again",
             migration=migration.title,
         )

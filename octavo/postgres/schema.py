@@ -1,0 +1,80 @@
+"""`schema.sql`: what all migrations together make, to be read in one place and proven equal by a test.
+
+python -m octavo.postgres.schema > octavo/postgres/schema.sql
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from octavo.errors import RecordFault
+from octavo.postgres.migrator import migrate
+from octavo.postgres.server import destroy, open_server
+from octavo.postgres.server.binaries import Binaries, find
+
+HEADER = """\
+-- What the migrations make. Written by `python -m octavo.postgres.schema`, never by hand, and never run:
+-- the migrations are the truth, and a test holds this file against them.
+"""
+
+# Monthly partitions come and go with time; the rest of a dump's noise comes and goes with pg_dump's version.
+_NOT_SCHEMA = "octavo.event_[0-9]*"
+_NOISE = re.compile(r"^(?:--|SET |SELECT pg_catalog\.set_config|\\(?:un)?restrict )")
+
+
+def dump_schema(arguments: Mapping[str, Any], binaries: Binaries | None = None) -> str:
+    """The schema `octavo` of a database as normal SQL, the same for equal schemas. Blocks: call it in a thread.
+
+    Args:
+        arguments: host, port, user and database, as the embedded server's `dsn` gives them.
+        binaries: where `pg_dump` is; by default those of the embedded server.
+
+    Raises:
+        RecordFault: pg_dump failed; its words are in the message.
+    """
+    program = (binaries or find()).program("pg_dump")
+    done = subprocess.run(
+        [
+            program, "--schema-only", "--schema=octavo", f"--exclude-table={_NOT_SCHEMA}", "--no-comments",
+            f"--host={arguments['host']}", f"--port={arguments['port']}", f"--username={arguments['user']}",
+            arguments["database"],
+        ],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise RecordFault(f"pg_dump could not read the schema: {done.stderr.strip()}")
+    return HEADER + normalised(done.stdout)
+
+
+def normalised(dump: str) -> str:
+    """A dump without what differs between equal schemas: comments, session settings, empty lines."""
+    lines = [line.rstrip() for line in dump.splitlines()]
+    kept = [line for line in lines if not _NOISE.match(line)]
+    return re.sub(r"\n{2,}", "\n\n", "\n".join(kept)).strip("\n") + "\n"
+
+
+def main() -> None:
+    """Migrate a database in a temporary place and print its schema."""
+    folder = Path(tempfile.mkdtemp(prefix="octavo-schema-"))
+    folder.chmod(0o755)
+    server = open_server(folder / "data", settings={"fsync": "off"})
+    try:
+        arguments = server.running.dsn("octavo_admin")
+        asyncio.run(migrate(arguments))
+        sys.stdout.write(dump_schema(arguments))
+    finally:
+        server.close()
+        destroy(folder / "data", force=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1205 @@
+-- What the migrations make. Written by `python -m octavo.postgres.schema`, never by hand, and never run:
+-- the migrations are the truth, and a test holds this file against them.
+CREATE SCHEMA octavo;
+
+ALTER SCHEMA octavo OWNER TO octavo_owner;
+
+CREATE TYPE octavo.actor_kind AS ENUM (
+    'user',
+    'service',
+    'agent',
+    'system'
+);
+
+ALTER TYPE octavo.actor_kind OWNER TO octavo_owner;
+
+CREATE TYPE octavo.change AS ENUM (
+    'created',
+    'updated',
+    'reverted',
+    'deleted',
+    'restored'
+);
+
+ALTER TYPE octavo.change OWNER TO octavo_owner;
+
+CREATE DOMAIN octavo.organization AS uuid
+	CONSTRAINT one_organization_a_transaction CHECK (
+CASE
+    WHEN (COALESCE(NULLIF(current_setting('octavo.organization'::text, true), ''::text), (VALUE)::text) = (VALUE)::text) THEN (set_config('octavo.organization'::text, (VALUE)::text, true) IS NOT NULL)
+    ELSE false
+END);
+
+ALTER DOMAIN octavo.organization OWNER TO octavo_owner;
+
+CREATE DOMAIN octavo.planned_once AS integer
+	CONSTRAINT planned_once_check CHECK ((set_config('plan_cache_mode'::text, 'force_generic_plan'::text, true) IS NOT NULL));
+
+ALTER DOMAIN octavo.planned_once OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.apply_operations(target jsonb, operations jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    operation jsonb;
+    path text[];
+    result jsonb := target;
+BEGIN
+    FOR operation IN SELECT value FROM jsonb_array_elements(operations) LOOP
+        path := ARRAY(SELECT jsonb_array_elements_text(operation -> 1));
+        IF operation ->> 0 = '$unset' THEN
+            result := result #- path;
+        ELSIF operation ->> 0 = '$pull' AND result #> path IS NULL THEN
+            CONTINUE;
+        ELSE
+            result := octavo.put_at(result, path, octavo.operate(
+                operation ->> 0, array_to_string(path, '.'), result #> path, operation -> 2));
+        END IF;
+    END LOOP;
+    RETURN result;
+END
+$_$;
+
+ALTER FUNCTION octavo.apply_operations(target jsonb, operations jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.body_hash(inner_pad bytea, outer_pad bytea, body jsonb) RETURNS bytea
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN sha256((outer_pad || sha256((inner_pad || convert_to((body)::text, 'UTF8'::name)))));
+
+ALTER FUNCTION octavo.body_hash(inner_pad bytea, outer_pad bytea, body jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.changed_fields(before jsonb, after jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (SELECT COALESCE(jsonb_agg(COALESCE(old.key, new.key) ORDER BY COALESCE(old.key, new.key)), '[]'::jsonb) AS "coalesce" FROM (jsonb_each(changed_fields.before) old(key, value) FULL JOIN jsonb_each(changed_fields.after) new(key, value) USING (key)) WHERE (old.value IS DISTINCT FROM new.value));
+
+ALTER FUNCTION octavo.changed_fields(before jsonb, after jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.current_organization() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid;
+
+ALTER FUNCTION octavo.current_organization() OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.filter_fields(body jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+DECLARE
+    fields jsonb;
+BEGIN
+    IF octet_length(body::text) <= 2000 THEN
+        RETURN body;
+    END IF;
+    fields := octavo.filter_value(body);
+    IF pg_column_size(fields) > 1000000 THEN
+        RETURN (SELECT jsonb_object_agg(key, CASE
+                    WHEN jsonb_typeof(value) NOT IN ('object', 'array') THEN value
+                    WHEN value ? '$sha256' OR value ? '$elements' THEN value
+                    ELSE jsonb_build_object('$bytes', pg_column_size(value)) END)
+                FROM jsonb_each(fields));
+    END IF;
+    RETURN fields;
+END
+$_$;
+
+ALTER FUNCTION octavo.filter_fields(body jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.filter_value(value jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+BEGIN
+    CASE jsonb_typeof(value)
+        WHEN 'object' THEN
+            RETURN (SELECT coalesce(jsonb_object_agg(key, CASE
+                        WHEN pg_column_size(inside) <= 2000 THEN inside ELSE octavo.filter_value(inside) END), '{}')
+                    FROM jsonb_each(value) AS field (key, inside));
+        WHEN 'array' THEN
+            IF jsonb_array_length(value) > 700 THEN
+                RETURN jsonb_build_object('$elements', jsonb_array_length(value));
+            END IF;
+            RETURN (SELECT coalesce(jsonb_agg(CASE
+                        WHEN pg_column_size(inside) <= 2000 THEN inside ELSE octavo.filter_value(inside) END
+                        ORDER BY place), '[]')
+                    FROM jsonb_array_elements(value) WITH ORDINALITY AS element (inside, place));
+        WHEN 'string' THEN
+            IF octet_length(value #>> '{}') > 2000 THEN
+                RETURN jsonb_build_object('$sha256', encode(sha256(convert_to(value #>> '{}', 'UTF8')), 'hex'));
+            END IF;
+            RETURN value;
+        ELSE
+            RETURN value;
+    END CASE;
+END
+$_$;
+
+ALTER FUNCTION octavo.filter_value(value jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.holds_containing(target jsonb, path jsonpath, operand jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (EXISTS (SELECT FROM jsonb_path_query(holds_containing.target, holds_containing.path, '{}'::jsonb, true) found(value) WHERE ((found.value @> holds_containing.operand) OR (found.value @> jsonb_build_array(holds_containing.operand)))));
+
+ALTER FUNCTION octavo.holds_containing(target jsonb, path jsonpath, operand jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.holds_equal(target jsonb, path jsonpath, elements jsonpath, operand jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN ((operand IN (SELECT jsonb_path_query(target, path, '{}'::jsonb, true) AS jsonb_path_query)) OR (operand IN (SELECT jsonb_path_query(target, elements, '{}'::jsonb, true) AS jsonb_path_query)));
+
+ALTER FUNCTION octavo.holds_equal(target jsonb, path jsonpath, elements jsonpath, operand jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.keep_event_partitions(months_ahead integer) RETURNS SETOF text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $$
+DECLARE
+    month date;
+    partition text;
+BEGIN
+    -- One process at a time; whoever comes second finds the partitions there.
+    PERFORM pg_advisory_xact_lock(hashtext('octavo.keep_event_partitions'));
+    FOR month IN
+        SELECT generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'),
+                               date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => months_ahead),
+                               interval '1 month')::date
+    LOOP
+        partition := 'event_' || to_char(month, 'YYYY_MM');
+        CONTINUE WHEN to_regclass('octavo.' || partition) IS NOT NULL;
+        BEGIN
+            -- Made beside and then attached: unlike CREATE … PARTITION OF, that lets writers go on.
+            EXECUTE format('CREATE TABLE octavo.%I (LIKE octavo.event INCLUDING ALL)', partition);
+            EXECUTE format(
+                'ALTER TABLE octavo.event ATTACH PARTITION octavo.%I FOR VALUES FROM (%L) TO (%L)',
+                partition,
+                month::timestamp AT TIME ZONE 'UTC',
+                (month + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+            RETURN NEXT partition;
+        EXCEPTION WHEN check_violation THEN
+            -- Events of this month lie in the default partition already, and are read from there.
+            CONTINUE;
+        END;
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION octavo.keep_event_partitions(months_ahead integer) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.lock_document(organization uuid, wanted uuid, OUT id uuid, OUT version integer, OUT body_hash bytea, OUT body jsonb, OUT metadata jsonb, OUT deleted boolean) RETURNS SETOF record
+    LANGUAGE plpgsql ROWS 1
+    AS $$
+#variable_conflict use_column
+BEGIN
+    SELECT stored.id, stored.version, stored.body_hash, stored.metadata, stored.deleted_at IS NOT NULL
+    INTO id, version, body_hash, metadata, deleted
+    FROM octavo.document AS stored
+    WHERE stored.organization_id = organization AND stored.id = wanted AND stored.purged_at IS NULL
+    FOR NO KEY UPDATE;
+    IF FOUND THEN
+        SELECT stored.value INTO body FROM octavo.body AS stored
+        WHERE stored.organization_id = organization AND stored.hash = lock_document.body_hash;
+        RETURN NEXT;
+    END IF;
+END
+$$;
+
+ALTER FUNCTION octavo.lock_document(organization uuid, wanted uuid, OUT id uuid, OUT version integer, OUT body_hash bytea, OUT body jsonb, OUT metadata jsonb, OUT deleted boolean) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.loosened(query tsquery) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (regexp_replace((query)::text, ' <(-|\d+)> '::text, ' & '::text, 'g'::text))::tsquery;
+
+ALTER FUNCTION octavo.loosened(query tsquery) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.merge_patch(target jsonb, patch jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    result jsonb := target;
+    field record;
+BEGIN
+    IF patch IS NULL THEN
+        RETURN target;
+    ELSIF jsonb_typeof(patch) <> 'object' THEN
+        RETURN patch;
+    END IF;
+    IF jsonb_typeof(target) IS DISTINCT FROM 'object' THEN
+        result := '{}';
+    END IF;
+    FOR field IN SELECT key, value FROM jsonb_each(patch) LOOP
+        IF field.value = 'null' THEN
+            result := result - field.key;
+        ELSIF jsonb_typeof(field.value) = 'object' THEN
+            result := result || jsonb_build_object(
+                field.key, octavo.merge_patch(coalesce(result -> field.key, '{}'), field.value));
+        ELSE
+            result := result || jsonb_build_object(field.key, field.value);
+        END IF;
+    END LOOP;
+    RETURN result;
+END
+$$;
+
+ALTER FUNCTION octavo.merge_patch(target jsonb, patch jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.operate(operator text, field text, current jsonb, operand jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+BEGIN
+    IF current = 'null' THEN
+        current := NULL;
+    END IF;
+    IF operator IN ('$inc', '$mul', '$min', '$max') AND jsonb_typeof(current) <> 'number' THEN
+        RAISE EXCEPTION '% needs a number, and the field % holds none', operator, field USING ERRCODE = 'OC001';
+    ELSIF operator IN ('$push', '$add_to_set', '$pull') AND jsonb_typeof(current) <> 'array' THEN
+        RAISE EXCEPTION '% needs an array, and the field % holds none', operator, field USING ERRCODE = 'OC001';
+    END IF;
+    RETURN CASE operator
+        WHEN '$set' THEN operand
+        WHEN '$inc' THEN to_jsonb(coalesce((current #>> '{}')::numeric, 0) + (operand #>> '{}')::numeric)
+        WHEN '$mul' THEN to_jsonb(coalesce((current #>> '{}')::numeric, 0) * (operand #>> '{}')::numeric)
+        WHEN '$min' THEN CASE WHEN current <= operand THEN current ELSE operand END
+        WHEN '$max' THEN CASE WHEN current >= operand THEN current ELSE operand END
+        WHEN '$push' THEN coalesce(current, '[]') || jsonb_build_array(operand)
+        WHEN '$add_to_set' THEN
+            CASE WHEN EXISTS (SELECT FROM jsonb_array_elements(current) AS element (value) WHERE value = operand)
+                THEN current
+                ELSE coalesce(current, '[]') || jsonb_build_array(operand)
+            END
+        WHEN '$pull' THEN (
+            SELECT coalesce(jsonb_agg(value ORDER BY place), '[]')
+            FROM jsonb_array_elements(current) WITH ORDINALITY AS element (value, place)
+            WHERE value <> operand)
+    END;
+END
+$_$;
+
+ALTER FUNCTION octavo.operate(operator text, field text, current jsonb, operand jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.put_at(target jsonb, path text[], value jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+BEGIN
+    FOR depth IN 1 .. cardinality(path) - 1 LOOP
+        IF target #> path[1:depth] IS NULL THEN
+            target := jsonb_set(target, path[1:depth], '{}');
+        ELSIF jsonb_typeof(target #> path[1:depth]) NOT IN ('object', 'array') THEN
+            RAISE EXCEPTION 'the field % is neither an object nor an array',
+                array_to_string(path[1:depth], '.') USING ERRCODE = 'OC001';
+        END IF;
+    END LOOP;
+    RETURN jsonb_set(target, path, value);
+END
+$$;
+
+ALTER FUNCTION octavo.put_at(target jsonb, path text[], value jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.settle_search() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT gin_clean_pending_list('octavo.search_passage_words')
+        + gin_clean_pending_list('octavo.search_passage_titles')
+        + gin_clean_pending_list('octavo.search_passage_trigrams')
+$$;
+
+ALTER FUNCTION octavo.settle_search() OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.unpacked_bytes(value jsonb) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+BEGIN
+    RETURN pg_column_size(value);
+END
+$$;
+
+ALTER FUNCTION octavo.unpacked_bytes(value jsonb) OWNER TO octavo_owner;
+
+CREATE AGGREGATE octavo.all_of(tsquery) (
+    SFUNC = tsquery_and,
+    STYPE = tsquery,
+    PARALLEL = safe
+);
+
+ALTER AGGREGATE octavo.all_of(tsquery) OWNER TO octavo_owner;
+
+CREATE AGGREGATE octavo.any_of(tsquery) (
+    SFUNC = tsquery_or,
+    STYPE = tsquery,
+    PARALLEL = safe
+);
+
+ALTER AGGREGATE octavo.any_of(tsquery) OWNER TO octavo_owner;
+
+CREATE TABLE octavo.body (
+    organization_id uuid NOT NULL,
+    hash bytea NOT NULL,
+    value jsonb NOT NULL,
+    bytes integer GENERATED ALWAYS AS (octavo.unpacked_bytes(value)) STORED NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT body_hash_check CHECK ((octet_length(hash) = 32)),
+    CONSTRAINT body_value_check CHECK ((jsonb_typeof(value) = 'object'::text))
+);
+
+ALTER TABLE ONLY octavo.body FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.body OWNER TO octavo_owner;
+
+CREATE TABLE octavo.content (
+    organization_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    version integer NOT NULL,
+    sha256 bytea NOT NULL,
+    blob text NOT NULL,
+    bytes bigint NOT NULL,
+    media_type text NOT NULL,
+    encoding text,
+    language text DEFAULT 'und'::text NOT NULL,
+    preview text NOT NULL,
+    words bigint NOT NULL,
+    characters bigint NOT NULL,
+    paragraphs bigint NOT NULL,
+    CONSTRAINT content_blob_check CHECK (((length(blob) >= 1) AND (length(blob) <= 1000))),
+    CONSTRAINT content_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT content_characters_check CHECK ((characters >= 0)),
+    CONSTRAINT content_encoding_check CHECK ((length(encoding) <= 50)),
+    CONSTRAINT content_language_check CHECK (((length(language) >= 2) AND (length(language) <= 35))),
+    CONSTRAINT content_media_type_check CHECK (((length(media_type) >= 3) AND (length(media_type) <= 200))),
+    CONSTRAINT content_paragraphs_check CHECK ((paragraphs >= 0)),
+    CONSTRAINT content_preview_check CHECK ((length(preview) <= 1000)),
+    CONSTRAINT content_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT content_words_check CHECK ((words >= 0))
+);
+
+ALTER TABLE ONLY octavo.content FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.content OWNER TO octavo_owner;
+
+CREATE TABLE octavo.document (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    namespace text NOT NULL,
+    type text NOT NULL,
+    name text,
+    version integer NOT NULL,
+    body_hash bytea,
+    previous_body_hash bytea,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    created_by_kind octavo.actor_kind NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    updated_by text NOT NULL,
+    updated_by_kind octavo.actor_kind NOT NULL,
+    deleted_at timestamp with time zone,
+    purged_at timestamp with time zone,
+    event_sequence bigint NOT NULL,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    CONSTRAINT document_check CHECK ((updated_at >= created_at)),
+    CONSTRAINT document_check1 CHECK (((body_hash IS NULL) = (purged_at IS NOT NULL))),
+    CONSTRAINT document_check2 CHECK (((purged_at IS NULL) OR ((deleted_at IS NOT NULL) AND (name IS NULL) AND (metadata = '{}'::jsonb)))),
+    CONSTRAINT document_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
+    CONSTRAINT document_event_sequence_check CHECK ((event_sequence >= 1)),
+    CONSTRAINT document_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT document_name_check CHECK (((length(name) >= 1) AND (length(name) <= 500))),
+    CONSTRAINT document_namespace_check CHECK ((namespace ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT document_type_check CHECK ((type ~ '^[A-Za-z][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT document_updated_by_check CHECK (((length(updated_by) >= 1) AND (length(updated_by) <= 200))),
+    CONSTRAINT document_version_check CHECK ((version >= 1))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY octavo.document FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.document OWNER TO octavo_owner;
+
+CREATE TABLE octavo.document_filter (
+    organization_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    type text NOT NULL COLLATE pg_catalog."C",
+    name text COLLATE pg_catalog."C",
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL COLLATE pg_catalog."C",
+    updated_at timestamp with time zone NOT NULL,
+    updated_by text NOT NULL COLLATE pg_catalog."C",
+    version integer NOT NULL,
+    fields jsonb NOT NULL,
+    metadata jsonb NOT NULL
+);
+
+ALTER TABLE ONLY octavo.document_filter FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.document_filter OWNER TO octavo_owner;
+
+CREATE TABLE octavo.epoch (
+    number integer NOT NULL,
+    system_identifier bigint NOT NULL,
+    timeline integer NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT epoch_number_check CHECK ((number >= 1))
+);
+
+ALTER TABLE octavo.epoch OWNER TO octavo_owner;
+
+CREATE TABLE octavo.event (
+    recorded_at timestamp with time zone NOT NULL,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    id bigint NOT NULL,
+    organization_id uuid NOT NULL,
+    stream text NOT NULL,
+    sequence bigint NOT NULL,
+    type text NOT NULL,
+    schema_version smallint DEFAULT 1 NOT NULL,
+    document_id uuid,
+    version integer,
+    data jsonb NOT NULL,
+    actor text NOT NULL,
+    actor_kind octavo.actor_kind NOT NULL,
+    session_id text,
+    correlation_id text,
+    causation_id text,
+    CONSTRAINT event_causation_id_check CHECK ((length(causation_id) <= 200)),
+    CONSTRAINT event_correlation_id_check CHECK ((length(correlation_id) <= 200)),
+    CONSTRAINT event_data_check CHECK ((jsonb_typeof(data) = 'object'::text)),
+    CONSTRAINT event_type_check CHECK ((type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$'::text))
+)
+PARTITION BY RANGE (recorded_at);
+
+ALTER TABLE ONLY octavo.event FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.event OWNER TO octavo_owner;
+
+CREATE TABLE octavo.event_default (
+    recorded_at timestamp with time zone CONSTRAINT event_recorded_at_not_null NOT NULL,
+    epoch integer CONSTRAINT event_epoch_not_null NOT NULL,
+    position_xid xid8 CONSTRAINT event_position_xid_not_null NOT NULL,
+    id bigint CONSTRAINT event_id_not_null NOT NULL,
+    organization_id uuid CONSTRAINT event_organization_id_not_null NOT NULL,
+    stream text CONSTRAINT event_stream_not_null NOT NULL,
+    sequence bigint CONSTRAINT event_sequence_not_null NOT NULL,
+    type text CONSTRAINT event_type_not_null NOT NULL,
+    schema_version smallint DEFAULT 1 CONSTRAINT event_schema_version_not_null NOT NULL,
+    document_id uuid,
+    version integer,
+    data jsonb CONSTRAINT event_data_not_null NOT NULL,
+    actor text CONSTRAINT event_actor_not_null NOT NULL,
+    actor_kind octavo.actor_kind CONSTRAINT event_actor_kind_not_null NOT NULL,
+    session_id text,
+    correlation_id text,
+    causation_id text,
+    CONSTRAINT event_causation_id_check CHECK ((length(causation_id) <= 200)),
+    CONSTRAINT event_correlation_id_check CHECK ((length(correlation_id) <= 200)),
+    CONSTRAINT event_data_check CHECK ((jsonb_typeof(data) = 'object'::text)),
+    CONSTRAINT event_type_check CHECK ((type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$'::text))
+);
+
+ALTER TABLE octavo.event_default OWNER TO octavo_owner;
+
+CREATE SEQUENCE octavo.event_position
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE octavo.event_position OWNER TO octavo_owner;
+
+CREATE TABLE octavo.idempotency (
+    organization_id uuid NOT NULL,
+    key text NOT NULL,
+    request bytea NOT NULL,
+    answer jsonb,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT idempotency_key_check CHECK (((length(key) >= 1) AND (length(key) <= 200)))
+);
+
+ALTER TABLE ONLY octavo.idempotency FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.idempotency OWNER TO octavo_owner;
+
+CREATE TABLE octavo.lease (
+    name text NOT NULL,
+    organization_id uuid,
+    holder uuid NOT NULL,
+    fence bigint NOT NULL,
+    taken_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT lease_fence_check CHECK ((fence >= 1)),
+    CONSTRAINT lease_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)))
+)
+WITH (fillfactor='50');
+
+ALTER TABLE ONLY octavo.lease FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.lease OWNER TO octavo_owner;
+
+CREATE VIEW octavo.lookup AS
+ SELECT organization_id,
+    document_id,
+    namespace,
+    type,
+    COALESCE(name, ''::text) AS name,
+    created_at,
+    created_by,
+    updated_at,
+    updated_by,
+    version,
+    fields,
+    metadata
+   FROM octavo.document_filter
+  WHERE (organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid);
+
+ALTER VIEW octavo.lookup OWNER TO octavo_lookup;
+
+CREATE TABLE octavo.migration (
+    number integer NOT NULL,
+    name text NOT NULL,
+    phase text NOT NULL,
+    checksum bytea NOT NULL,
+    state text NOT NULL,
+    error text,
+    started_at timestamp with time zone NOT NULL,
+    completed_at timestamp with time zone,
+    duration_ms bigint,
+    applied_by text NOT NULL,
+    CONSTRAINT migration_check CHECK (((state = 'completed'::text) = (completed_at IS NOT NULL))),
+    CONSTRAINT migration_check1 CHECK (((state = 'failed'::text) = (error IS NOT NULL))),
+    CONSTRAINT migration_checksum_check CHECK ((octet_length(checksum) = 32)),
+    CONSTRAINT migration_duration_ms_check CHECK ((duration_ms >= 0)),
+    CONSTRAINT migration_number_check CHECK ((number >= 1)),
+    CONSTRAINT migration_phase_check CHECK ((phase = ANY (ARRAY['expand'::text, 'backfill'::text, 'contract'::text]))),
+    CONSTRAINT migration_state_check CHECK ((state = ANY (ARRAY['started'::text, 'completed'::text, 'failed'::text])))
+);
+
+ALTER TABLE octavo.migration OWNER TO octavo_owner;
+
+CREATE TABLE octavo.organization_profile (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    inner_pad bytea NOT NULL,
+    outer_pad bytea NOT NULL,
+    settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT organization_profile_inner_pad_check CHECK ((octet_length(inner_pad) = 64)),
+    CONSTRAINT organization_profile_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9_.-]{0,62}$'::text)),
+    CONSTRAINT organization_profile_outer_pad_check CHECK ((octet_length(outer_pad) = 64)),
+    CONSTRAINT organization_profile_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text))
+);
+
+ALTER TABLE ONLY octavo.organization_profile FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.organization_profile OWNER TO octavo_owner;
+
+CREATE TABLE octavo.search_configuration (
+    organization_id uuid NOT NULL,
+    configuration text NOT NULL,
+    has_trigrams boolean NOT NULL,
+    has_long boolean NOT NULL
+);
+
+ALTER TABLE ONLY octavo.search_configuration FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.search_configuration OWNER TO octavo_owner;
+
+CREATE TABLE octavo.search_engine (
+    singleton boolean DEFAULT true NOT NULL,
+    generation uuid NOT NULL,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    scanning boolean NOT NULL,
+    scanned_organization uuid,
+    scanned_document uuid,
+    moved_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT search_engine_singleton_check CHECK (singleton)
+)
+WITH (fillfactor='50');
+
+ALTER TABLE octavo.search_engine OWNER TO octavo_owner;
+
+CREATE TABLE octavo.search_passage (
+    organization_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    ordinal integer NOT NULL,
+    passages integer NOT NULL,
+    segment integer NOT NULL,
+    namespace text NOT NULL,
+    type text NOT NULL,
+    version integer NOT NULL,
+    words tsvector NOT NULL,
+    titles tsvector,
+    trigram_text text,
+    CONSTRAINT search_passage_ordinal_check CHECK ((ordinal >= 0)),
+    CONSTRAINT search_passage_passages_check CHECK ((passages >= 1)),
+    CONSTRAINT search_passage_version_check CHECK ((version >= 1))
+)
+WITH (toast_tuple_target='4080');
+ALTER TABLE ONLY octavo.search_passage ALTER COLUMN words SET STORAGE MAIN;
+
+ALTER TABLE ONLY octavo.search_passage FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.search_passage OWNER TO octavo_owner;
+
+CREATE VIEW octavo.search_lookup AS
+ SELECT organization_id,
+    document_id,
+    ordinal,
+    passages,
+    segment,
+    namespace,
+    type,
+    version,
+    words,
+    titles,
+    trigram_text
+   FROM octavo.search_passage
+  WHERE (organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid);
+
+ALTER VIEW octavo.search_lookup OWNER TO octavo_lookup;
+
+CREATE TABLE octavo.search_parked (
+    organization_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    version integer NOT NULL,
+    code text NOT NULL,
+    message text NOT NULL,
+    parked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY octavo.search_parked FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.search_parked OWNER TO octavo_owner;
+
+CREATE SEQUENCE octavo.search_segment_number
+    AS integer
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE octavo.search_segment_number OWNER TO octavo_owner;
+
+CREATE TABLE octavo.search_segment (
+    organization_id uuid NOT NULL,
+    segment integer DEFAULT nextval('octavo.search_segment_number'::regclass) NOT NULL,
+    passages integer NOT NULL,
+    CONSTRAINT search_segment_passages_check CHECK ((passages >= 0))
+)
+WITH (fillfactor='50');
+
+ALTER TABLE ONLY octavo.search_segment FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.search_segment OWNER TO octavo_owner;
+
+CREATE TABLE octavo.search_text (
+    organization_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    ordinal integer NOT NULL,
+    configuration text NOT NULL,
+    title text,
+    description text,
+    start_character integer NOT NULL,
+    end_character integer NOT NULL,
+    text text NOT NULL,
+    CONSTRAINT search_text_check CHECK ((end_character >= start_character)),
+    CONSTRAINT search_text_start_character_check CHECK ((start_character >= 0))
+);
+
+ALTER TABLE ONLY octavo.search_text FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.search_text OWNER TO octavo_owner;
+
+CREATE TABLE octavo.source (
+    organization_id uuid NOT NULL,
+    namespace text NOT NULL,
+    path_key bytea NOT NULL,
+    path text NOT NULL,
+    bytes bigint NOT NULL,
+    modified_ns bigint NOT NULL,
+    sha256 bytea,
+    document_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    code text,
+    message text,
+    read_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT source_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT source_check CHECK (((code IS NULL) = (message IS NULL))),
+    CONSTRAINT source_check1 CHECK (((sha256 IS NOT NULL) OR (code IS NOT NULL))),
+    CONSTRAINT source_path_check CHECK (((length(path) >= 1) AND (length(path) <= 20000))),
+    CONSTRAINT source_path_key_check CHECK ((octet_length(path_key) = 32)),
+    CONSTRAINT source_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
+ALTER TABLE ONLY octavo.source FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.source OWNER TO octavo_owner;
+
+CREATE TABLE octavo.stream (
+    organization_id uuid NOT NULL,
+    name text NOT NULL,
+    sequence bigint NOT NULL,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    CONSTRAINT stream_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT stream_sequence_check CHECK ((sequence >= 1))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY octavo.stream FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.stream OWNER TO octavo_owner;
+
+CREATE TABLE octavo.subscription (
+    name text NOT NULL,
+    organization_id uuid,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT subscription_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$'::text))
+)
+WITH (fillfactor='50');
+
+ALTER TABLE ONLY octavo.subscription FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.subscription OWNER TO octavo_owner;
+
+CREATE TABLE octavo.tag (
+    organization_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    name text NOT NULL,
+    version integer NOT NULL,
+    previous_version integer,
+    moved_at timestamp with time zone NOT NULL,
+    moved_by text NOT NULL,
+    moved_by_kind octavo.actor_kind NOT NULL,
+    session_id text,
+    CONSTRAINT tag_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$'::text))
+);
+
+ALTER TABLE ONLY octavo.tag FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.tag OWNER TO octavo_owner;
+
+CREATE TABLE octavo.version (
+    organization_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    number integer NOT NULL,
+    change octavo.change NOT NULL,
+    source_version integer,
+    body_hash bytea NOT NULL,
+    metadata jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    created_by_kind octavo.actor_kind NOT NULL,
+    session_id text,
+    CONSTRAINT version_check CHECK (((change = 'reverted'::octavo.change) = (source_version IS NOT NULL))),
+    CONSTRAINT version_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT version_number_check CHECK ((number >= 1)),
+    CONSTRAINT version_session_id_check CHECK (((length(session_id) >= 1) AND (length(session_id) <= 200)))
+);
+
+ALTER TABLE ONLY octavo.version FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.version OWNER TO octavo_owner;
+
+ALTER TABLE ONLY octavo.event ATTACH PARTITION octavo.event_default DEFAULT;
+
+ALTER TABLE ONLY octavo.body
+    ADD CONSTRAINT body_pkey PRIMARY KEY (organization_id, hash);
+
+ALTER TABLE ONLY octavo.content
+    ADD CONSTRAINT content_pkey PRIMARY KEY (organization_id, document_id, version);
+
+ALTER TABLE ONLY octavo.document_filter
+    ADD CONSTRAINT document_filter_pkey PRIMARY KEY (organization_id, document_id);
+
+ALTER TABLE ONLY octavo.document
+    ADD CONSTRAINT document_pkey PRIMARY KEY (organization_id, id);
+
+ALTER TABLE ONLY octavo.epoch
+    ADD CONSTRAINT epoch_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY octavo.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY (recorded_at, position_xid, id);
+
+ALTER TABLE ONLY octavo.event_default
+    ADD CONSTRAINT event_default_pkey PRIMARY KEY (recorded_at, position_xid, id);
+
+ALTER TABLE ONLY octavo.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (organization_id, key);
+
+ALTER TABLE ONLY octavo.lease
+    ADD CONSTRAINT lease_organization_id_name_key UNIQUE NULLS NOT DISTINCT (organization_id, name);
+
+ALTER TABLE ONLY octavo.migration
+    ADD CONSTRAINT migration_name_key UNIQUE (name);
+
+ALTER TABLE ONLY octavo.migration
+    ADD CONSTRAINT migration_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY octavo.organization_profile
+    ADD CONSTRAINT organization_profile_name_key UNIQUE (name);
+
+ALTER TABLE ONLY octavo.organization_profile
+    ADD CONSTRAINT organization_profile_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY octavo.search_configuration
+    ADD CONSTRAINT search_configuration_pkey PRIMARY KEY (organization_id, configuration);
+
+ALTER TABLE ONLY octavo.search_engine
+    ADD CONSTRAINT search_engine_pkey PRIMARY KEY (singleton);
+
+ALTER TABLE ONLY octavo.search_parked
+    ADD CONSTRAINT search_parked_pkey PRIMARY KEY (organization_id, document_id);
+
+ALTER TABLE ONLY octavo.search_passage
+    ADD CONSTRAINT search_passage_pkey PRIMARY KEY (document_id, organization_id, ordinal);
+
+ALTER TABLE ONLY octavo.search_segment
+    ADD CONSTRAINT search_segment_pkey PRIMARY KEY (organization_id, segment);
+
+ALTER TABLE ONLY octavo.search_text
+    ADD CONSTRAINT search_text_pkey PRIMARY KEY (organization_id, document_id, ordinal);
+
+ALTER TABLE ONLY octavo.source
+    ADD CONSTRAINT source_pkey PRIMARY KEY (organization_id, namespace, path_key);
+
+ALTER TABLE ONLY octavo.stream
+    ADD CONSTRAINT stream_pkey PRIMARY KEY (organization_id, name);
+
+ALTER TABLE ONLY octavo.subscription
+    ADD CONSTRAINT subscription_organization_id_name_key UNIQUE NULLS NOT DISTINCT (organization_id, name);
+
+ALTER TABLE ONLY octavo.tag
+    ADD CONSTRAINT tag_pkey PRIMARY KEY (organization_id, document_id, name);
+
+ALTER TABLE ONLY octavo.version
+    ADD CONSTRAINT version_pkey PRIMARY KEY (organization_id, document_id, number);
+
+CREATE INDEX content_sha256 ON octavo.content USING btree (organization_id, sha256);
+
+CREATE INDEX document_filter_created ON octavo.document_filter USING btree (organization_id, namespace, type, created_at, document_id);
+
+CREATE INDEX document_filter_fields ON octavo.document_filter USING gin (organization_id, type, created_by, fields jsonb_path_ops, metadata jsonb_path_ops) WITH (gin_pending_list_limit='512');
+
+CREATE INDEX document_filter_name ON octavo.document_filter USING btree (organization_id, namespace, COALESCE(name, ''::text), document_id);
+
+CREATE INDEX document_filter_recent ON octavo.document_filter USING btree (organization_id, namespace, created_at, document_id);
+
+CREATE INDEX document_filter_updated ON octavo.document_filter USING btree (organization_id, namespace, updated_at, document_id);
+
+CREATE UNIQUE INDEX document_name_key ON octavo.document USING btree (organization_id, namespace, type, name) WHERE ((name IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX event_position_order ON ONLY octavo.event USING btree (epoch, position_xid, id);
+
+CREATE INDEX event_default_epoch_position_xid_id_idx ON octavo.event_default USING btree (epoch, position_xid, id);
+
+CREATE INDEX event_organization ON ONLY octavo.event USING btree (organization_id, epoch, position_xid, id);
+
+CREATE INDEX event_default_organization_id_epoch_position_xid_id_idx ON octavo.event_default USING btree (organization_id, epoch, position_xid, id);
+
+CREATE INDEX event_stream ON ONLY octavo.event USING btree (organization_id, stream, sequence);
+
+CREATE INDEX event_default_organization_id_stream_sequence_idx ON octavo.event_default USING btree (organization_id, stream, sequence);
+
+CREATE INDEX idempotency_created ON octavo.idempotency USING btree (created_at);
+
+CREATE INDEX search_passage_titles ON octavo.search_passage USING gin (segment, titles) WHERE (titles IS NOT NULL);
+
+CREATE INDEX search_passage_trigrams ON octavo.search_passage USING gin (segment, trigram_text public.gin_trgm_ops) WHERE (trigram_text IS NOT NULL);
+
+CREATE INDEX search_passage_words ON octavo.search_passage USING gin (segment, words);
+
+CREATE INDEX tag_name ON octavo.tag USING btree (organization_id, name, document_id);
+
+CREATE INDEX tag_version ON octavo.tag USING btree (organization_id, document_id, version);
+
+CREATE INDEX version_body ON octavo.version USING btree (organization_id, body_hash);
+
+CREATE INDEX version_session ON octavo.version USING btree (organization_id, session_id, created_at, document_id) WHERE (session_id IS NOT NULL);
+
+ALTER INDEX octavo.event_position_order ATTACH PARTITION octavo.event_default_epoch_position_xid_id_idx;
+
+ALTER INDEX octavo.event_organization ATTACH PARTITION octavo.event_default_organization_id_epoch_position_xid_id_idx;
+
+ALTER INDEX octavo.event_stream ATTACH PARTITION octavo.event_default_organization_id_stream_sequence_idx;
+
+ALTER INDEX octavo.event_pkey ATTACH PARTITION octavo.event_default_pkey;
+
+ALTER TABLE ONLY octavo.content
+    ADD CONSTRAINT content_organization_id_document_id_version_fkey FOREIGN KEY (organization_id, document_id, version) REFERENCES octavo.version(organization_id, document_id, number);
+
+ALTER TABLE ONLY octavo.idempotency
+    ADD CONSTRAINT idempotency_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES octavo.organization_profile(id);
+
+ALTER TABLE ONLY octavo.lease
+    ADD CONSTRAINT lease_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES octavo.organization_profile(id);
+
+ALTER TABLE ONLY octavo.subscription
+    ADD CONSTRAINT subscription_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES octavo.organization_profile(id);
+
+ALTER TABLE ONLY octavo.tag
+    ADD CONSTRAINT tag_organization_id_document_id_version_fkey FOREIGN KEY (organization_id, document_id, version) REFERENCES octavo.version(organization_id, document_id, number);
+
+ALTER TABLE ONLY octavo.version
+    ADD CONSTRAINT version_body_fkey FOREIGN KEY (organization_id, body_hash) REFERENCES octavo.body(organization_id, hash);
+
+ALTER TABLE ONLY octavo.version
+    ADD CONSTRAINT version_organization_id_document_id_fkey FOREIGN KEY (organization_id, document_id) REFERENCES octavo.document(organization_id, id);
+
+ALTER TABLE octavo.body ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.content ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.document ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.document_filter ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.event ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.idempotency ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.lease ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY lookup ON octavo.document_filter FOR SELECT TO octavo_lookup USING (true);
+
+CREATE POLICY lookup ON octavo.search_passage FOR SELECT TO octavo_lookup USING (true);
+
+CREATE POLICY organization ON octavo.body TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.content TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.document TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.document_filter TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.event TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.idempotency TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.lease TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.organization_profile TO octavo_app USING ((id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.search_configuration TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.search_parked TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.search_passage TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.search_segment TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.search_text TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.source TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.stream TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.subscription TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.tag TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.version TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+ALTER TABLE octavo.organization_profile ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.search_configuration ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.search_parked ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.search_passage ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.search_segment ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.search_text ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.source ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.stream ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.subscription ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY system ON octavo.body TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.content TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.document TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.document_filter TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.event TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.idempotency TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.lease TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.organization_profile TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.search_configuration TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.search_parked TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.search_passage TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.search_segment TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.search_text TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.source TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.stream TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.subscription TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.tag TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.version TO octavo_system USING (true);
+
+ALTER TABLE octavo.tag ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.version ENABLE ROW LEVEL SECURITY;
+
+GRANT USAGE ON SCHEMA octavo TO octavo_app;
+GRANT USAGE ON SCHEMA octavo TO octavo_system;
+GRANT ALL ON SCHEMA octavo TO octavo_lookup;
+GRANT USAGE ON SCHEMA octavo TO octavo_backup;
+
+REVOKE ALL ON FUNCTION octavo.keep_event_partitions(months_ahead integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION octavo.keep_event_partitions(months_ahead integer) TO octavo_system;
+
+REVOKE ALL ON FUNCTION octavo.settle_search() FROM PUBLIC;
+GRANT ALL ON FUNCTION octavo.settle_search() TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.body TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.body TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.body TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.content TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.content TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.content TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.document TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.document_filter TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document_filter TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document_filter TO octavo_system;
+GRANT SELECT ON TABLE octavo.document_filter TO octavo_lookup;
+
+GRANT SELECT ON TABLE octavo.epoch TO octavo_app;
+GRANT SELECT ON TABLE octavo.epoch TO octavo_backup;
+GRANT SELECT,INSERT,MAINTAIN ON TABLE octavo.epoch TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.event TO octavo_backup;
+GRANT SELECT,INSERT ON TABLE octavo.event TO octavo_app;
+GRANT SELECT,INSERT,DELETE ON TABLE octavo.event TO octavo_system;
+
+GRANT USAGE ON SEQUENCE octavo.event_position TO octavo_app;
+GRANT USAGE ON SEQUENCE octavo.event_position TO octavo_system;
+GRANT SELECT ON SEQUENCE octavo.event_position TO octavo_backup;
+
+GRANT SELECT ON TABLE octavo.idempotency TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.idempotency TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.idempotency TO octavo_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.lease TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.lease TO octavo_system;
+GRANT SELECT ON TABLE octavo.lease TO octavo_backup;
+
+GRANT SELECT ON TABLE octavo.lookup TO octavo_app;
+
+GRANT SELECT ON TABLE octavo.migration TO octavo_backup;
+
+GRANT SELECT(number) ON TABLE octavo.migration TO octavo_app;
+GRANT SELECT(number) ON TABLE octavo.migration TO octavo_system;
+
+GRANT SELECT(name) ON TABLE octavo.migration TO octavo_app;
+GRANT SELECT(name) ON TABLE octavo.migration TO octavo_system;
+
+GRANT SELECT(phase) ON TABLE octavo.migration TO octavo_app;
+GRANT SELECT(phase) ON TABLE octavo.migration TO octavo_system;
+
+GRANT SELECT(checksum) ON TABLE octavo.migration TO octavo_app;
+GRANT SELECT(checksum) ON TABLE octavo.migration TO octavo_system;
+
+GRANT SELECT(state) ON TABLE octavo.migration TO octavo_app;
+GRANT SELECT(state) ON TABLE octavo.migration TO octavo_system;
+
+GRANT SELECT(started_at) ON TABLE octavo.migration TO octavo_app;
+GRANT SELECT(started_at) ON TABLE octavo.migration TO octavo_system;
+
+GRANT SELECT(completed_at) ON TABLE octavo.migration TO octavo_app;
+GRANT SELECT(completed_at) ON TABLE octavo.migration TO octavo_system;
+
+GRANT SELECT(duration_ms) ON TABLE octavo.migration TO octavo_app;
+GRANT SELECT(duration_ms) ON TABLE octavo.migration TO octavo_system;
+
+GRANT SELECT(applied_by) ON TABLE octavo.migration TO octavo_app;
+GRANT SELECT(applied_by) ON TABLE octavo.migration TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.organization_profile TO octavo_backup;
+GRANT SELECT ON TABLE octavo.organization_profile TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.organization_profile TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.search_configuration TO octavo_backup;
+GRANT SELECT ON TABLE octavo.search_configuration TO octavo_app;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.search_configuration TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.search_engine TO octavo_backup;
+GRANT SELECT,UPDATE ON TABLE octavo.search_engine TO octavo_system;
+
+GRANT SELECT(generation) ON TABLE octavo.search_engine TO octavo_app;
+
+GRANT SELECT(epoch) ON TABLE octavo.search_engine TO octavo_app;
+
+GRANT SELECT(position_xid) ON TABLE octavo.search_engine TO octavo_app;
+
+GRANT SELECT(position_id) ON TABLE octavo.search_engine TO octavo_app;
+
+GRANT SELECT(scanning) ON TABLE octavo.search_engine TO octavo_app;
+
+GRANT SELECT ON TABLE octavo.search_passage TO octavo_backup;
+GRANT SELECT ON TABLE octavo.search_passage TO octavo_app;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.search_passage TO octavo_system;
+GRANT SELECT ON TABLE octavo.search_passage TO octavo_lookup;
+
+GRANT SELECT ON TABLE octavo.search_lookup TO octavo_app;
+
+GRANT SELECT ON TABLE octavo.search_parked TO octavo_backup;
+GRANT SELECT ON TABLE octavo.search_parked TO octavo_app;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.search_parked TO octavo_system;
+
+GRANT USAGE ON SEQUENCE octavo.search_segment_number TO octavo_system;
+GRANT SELECT ON SEQUENCE octavo.search_segment_number TO octavo_backup;
+
+GRANT SELECT ON TABLE octavo.search_segment TO octavo_backup;
+GRANT SELECT ON TABLE octavo.search_segment TO octavo_app;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.search_segment TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.search_text TO octavo_backup;
+GRANT SELECT ON TABLE octavo.search_text TO octavo_app;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.search_text TO octavo_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.source TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.source TO octavo_system;
+GRANT SELECT ON TABLE octavo.source TO octavo_backup;
+
+GRANT SELECT ON TABLE octavo.stream TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.stream TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.stream TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.subscription TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.subscription TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.subscription TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.tag TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.tag TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.tag TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.version TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.version TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.version TO octavo_system;

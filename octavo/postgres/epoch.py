@@ -59,12 +59,21 @@ async def begin_epoch(place: asyncpg.Connection | Pool) -> int:
 
 
 async def look(place: asyncpg.Connection | Pool) -> Life:
-    """The record's last epoch, and whether this is still the server and timeline it began on."""
+    """The record's last epoch, and whether this is still the server and timeline it began on.
+
+    Raises:
+        Unavailable: the server recovers or is a standby, and takes no writes.
+    """
     try:
         row = await place.fetchrow(_sql.identify)
     except DRIVER_ERRORS as error:
         raise translate(error) from error
     assert row is not None
+    if row["recovers"]:
+        raise Unavailable(
+            "the server recovers, or it is a standby of another one",
+            remedy="wait until it has recovered, or connect to the primary",
+        )
     return Life(epoch=row["number"], goes_on=row["is_same"])
 
 

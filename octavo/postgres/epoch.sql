@@ -1,14 +1,22 @@
 -- name: identify
 -- scope: system
 -- The timeline is read off the file that is written now: the control file learns of it only at a checkpoint.
+-- A server that recovers writes none.
 SELECT
-    control.system_identifier,
-    ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer AS timeline,
+    life.system_identifier,
+    life.timeline,
+    life.timeline IS NULL AS recovers,
     coalesce(last.number, 0) AS number,
-    last.system_identifier IS NOT DISTINCT FROM control.system_identifier
-        AND last.timeline IS NOT DISTINCT FROM
-            ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer AS is_same
-FROM pg_control_system() AS control
+    (last.system_identifier, last.timeline) IS NOT DISTINCT FROM (life.system_identifier, life.timeline) AS is_same
+FROM (
+    SELECT
+        control.system_identifier,
+        CASE WHEN NOT pg_is_in_recovery()
+            THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer
+        END AS timeline
+    FROM pg_control_system() AS control
+    OFFSET 0
+) AS life
 LEFT JOIN (
     SELECT number, system_identifier, timeline FROM octavo.epoch ORDER BY number DESC LIMIT 1
 ) AS last ON true

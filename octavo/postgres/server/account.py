@@ -34,16 +34,17 @@ class Account:
         """Whether this process runs under it."""
         return self.uid == os.geteuid()
 
-    def run(self, *command: str | Path, text: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a program as this account, in `/`, and wait; never raises for its exit code.
+    def run(
+        self, *command: str | Path, text: str = "", folder: Path = Path("/")
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program as this account in `folder`, with `text` to read, and wait; any exit code will do.
 
         Raises:
             ServerFault: this process may not switch to the account.
             OSError: the program cannot be executed by it.
         """
         return subprocess.run(
-            command, input="" if text is None else text, capture_output=True, text=True, check=False,
-            **self._process(),
+            command, input=text, capture_output=True, text=True, check=False, **self._process(folder),
         )  # fmt: skip
 
     def detach(self, command: Sequence[str | Path], *, log: int, keep: Sequence[int] = ()) -> int:
@@ -55,7 +56,7 @@ class Account:
         shell = subprocess.run(
             ["/bin/sh", "-c", '"$@" >&2 & echo $!', "octavo", *command],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, check=True,
-            start_new_session=True, pass_fds=keep, **self._process(),
+            start_new_session=True, pass_fds=keep, **self._process(Path("/")),
         )  # fmt: skip
         return int(shell.stdout)
 
@@ -63,9 +64,9 @@ class Account:
         """Whether this account can enter `directory`, through every parent, access lists included."""
         return self.run("/bin/sh", "-c", 'cd -- "$1"', "octavo", directory).returncode == 0
 
-    def _process(self) -> dict[str, Any]:
+    def _process(self, folder: Path) -> dict[str, Any]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        arguments: dict[str, Any] = {"cwd": "/", "env": environment | {"LC_ALL": "C"}}
+        arguments: dict[str, Any] = {"cwd": folder, "env": environment | {"LC_ALL": "C"}}
         if not self.is_ours:
             groups = os.getgrouplist(self.name, self.gid)
             arguments |= {"user": self.uid, "group": self.gid, "extra_groups": groups, "umask": 0o077}

@@ -54,34 +54,53 @@ def create(cluster: Cluster) -> None:
     Raises:
         ServerFault, StorageFault: PostgreSQL could not make it; nothing is left behind.
     """
-    for interrupted in cluster.path.parent.glob("cluster.new-*"):
-        shutil.rmtree(interrupted)
     building = cluster.path.with_name(f"cluster.new-{secrets.token_hex(4)}")
+    make_private(building)
     try:
         _run(
-            cluster, "initdb", "--pgdata", building, "--username", ADMIN, "--no-sync", "--no-instructions",
+            cluster, building, "initdb", "--username", ADMIN, "--no-sync", "--no-instructions",
             "--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8",
             # The parser of text search asks the C library what a letter is.
             "--locale", "C", "--lc-ctype", "C.UTF-8",
             "--data-checksums", "--auth-local", "peer", "--auth-host", "reject",
         )  # fmt: skip
-        _run(
-            cluster, "postgres", "--single", "-F", "-D", building, "-c", "log_checkpoints=off", "postgres",
-            text=f"CREATE DATABASE {DATABASE}\n",
-        )  # fmt: skip
-        _run(cluster, "initdb", "--pgdata", building, "--sync-only", "--sync-method", _sync_method())
+        _make_database(cluster, building)
+        _run(cluster, building, "initdb", "--sync-only", "--sync-method", _sync_method())
         building.rename(cluster.path)
         _sync_directory(cluster.path.parent)
     finally:
-        shutil.rmtree(building, ignore_errors=True)
+        remove_unfinished(cluster)
 
 
-def _run(cluster: Cluster, program: str, *arguments: str | Path, text: str | None = None) -> None:
-    done = cluster.account.run(cluster.binaries.program(program), *arguments, text=text)
+def remove_unfinished(cluster: Cluster) -> None:
+    """Delete clusters that were not completed; an initdb that outlived its caller is ended first."""
+    for unfinished in cluster.path.parent.glob("cluster.new-*"):
+        postmaster.clear_way(unfinished)
+        shutil.rmtree(unfinished)
+
+
+def _make_database(cluster: Cluster, building: Path) -> None:
+    """Create `octavo` before there is a server, so that every cluster under its name has it."""
+    _run(
+        cluster, building, "postgres", "-c", "log_checkpoints=off", "postgres",
+        first=("--single", "-F"), text=f"CREATE DATABASE {DATABASE}\n",
+    )  # fmt: skip
+
+
+def _run(
+    cluster: Cluster,
+    building: Path,
+    program: str,
+    *arguments: str,
+    first: tuple[str, ...] = (),
+    text: str = "",
+) -> None:
+    path = cluster.binaries.program(program)
+    done = cluster.account.run(path, *first, "-D", building, *arguments, text=text, folder=building)
     if done.returncode != 0 or "ERROR:" in done.stderr:
         raise faults.from_output(
             f"{program} could not make the database in {cluster.directory.path}", done.stderr,
-            remedy=f"try {cluster.binaries.program(program)} by hand as user {cluster.account.name}",
+            remedy=f"try {path} by hand as user {cluster.account.name}",
         )  # fmt: skip
 
 

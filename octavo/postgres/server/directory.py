@@ -40,6 +40,7 @@ PORT = 5432  # only a part of the socket's name: there is no TCP
 LONGEST_SOCKET = 107  # bytes: sun_path of Linux without its closing zero
 ELSEWHERE = STATE / "clusters"
 _NOT_OURS = frozenset({"lost+found"})  # of a fresh mount
+_FIRST_OURS = frozenset({"lock", "lock/start", "lock/share", "lock/octavo.json"})  # before there is a marker
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +171,21 @@ def claim(directory: DataDirectory) -> None:
             remedy="open it as its owner, or choose a directory of your own",
         )
     refuse_foreign(directory)
+    make_start_lock(directory)
+
+
+def make_start_lock(directory: DataDirectory) -> None:
+    """Make what everything that changes the server's state is guarded by."""
     make_private(directory.locks)
+    locks.make(directory.start)
 
 
 def refuse_foreign(directory: DataDirectory) -> None:
     """Raise ServerFault if the directory holds something and is not marked as Octavo's."""
     present = {entry.name for entry in directory.path.iterdir()}
-    foreign = sorted(present - _NOT_OURS - {directory.locks.name})
+    if directory.locks.is_dir():
+        present |= {f"lock/{entry.name}" for entry in directory.locks.iterdir()}
+    foreign = sorted(present - _NOT_OURS - _FIRST_OURS)
     if foreign and directory.marker.name not in present:
         raise ServerFault(
             f"{directory.path} is not an Octavo data directory: it holds {', '.join(foreign[:3])}"
@@ -318,13 +327,16 @@ def clear(directory: DataDirectory) -> None:
     directory.marker.unlink(missing_ok=True)
     for place in list(_places_elsewhere(directory)):
         shutil.rmtree(place)
-    for entry in sorted(directory.path.iterdir(), key=lambda entry: entry.name == directory.locks.name):
-        if entry.name in _NOT_OURS:
+    for entry in directory.path.iterdir():
+        if entry.name in {*_NOT_OURS, directory.locks.name}:
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink(missing_ok=True)
+    shutil.rmtree(
+        directory.locks, ignore_errors=True
+    )  # who opens the directory again right now makes its own
 
 
 def _places_elsewhere(directory: DataDirectory) -> Iterator[Path]:
@@ -374,4 +386,4 @@ def leftovers() -> list[Path]:
 
 def _has_data_directory(home: Path) -> bool:
     back = home / "data"
-    return back.is_symlink() and DataDirectory(back.readlink()).cluster.is_symlink()
+    return back.is_symlink() and DataDirectory(back.readlink()).marker.exists()

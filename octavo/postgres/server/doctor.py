@@ -16,7 +16,7 @@ from octavo.postgres.server.cluster import is_whole
 from octavo.postgres.server.directory import DataDirectory
 
 LEAST_FREE_BYTES = 256 * 1024 * 1024
-LEAST_SHARED_BYTES = 64 * 1024 * 1024  # what containers give; a parallel query takes tens of it
+LEAST_SHARED_BYTES = 32 * 1024 * 1024  # a parallel query takes some of it; containers have 64 MB by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +176,11 @@ def _keeper(place: DataDirectory) -> tuple[bool, str, str]:
         return True, "no server to watch over", ""
     if place.kept.exists():
         return True, "the server is kept until `octavo down`", ""
-    free = locks.try_exclusive(place.keeper)
-    if free is None:
-        return True, "watches over the server", ""
-    locks.release(free)
+    if place.keeper.exists():
+        free = locks.try_exclusive(place.keeper)
+        if free is None:
+            return True, "watches over the server", ""
+        locks.release(free)
     return False, "nobody stops the server when it is idle", "open the database once: that starts a keeper"
 
 

@@ -60,7 +60,14 @@ def from_output(what: str, output: str, *, remedy: str) -> OctavoError:
 def _reason(output: str) -> str:
     """The line that tells most: the last fatal one, else the last error, else the last."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for mark in (r"(PANIC|FATAL):\s+(.*)", r"(error|ERROR):\s+(.*)"):
-        if matches := [match[2] for line in lines if (match := re.search(mark, line))]:
-            return matches[-1]
+    for mark in (r"(?:PANIC|FATAL):\s+(.*)", r"(?:error|ERROR):\s+(.*)"):
+        said = [(number, found[1]) for number, line in enumerate(lines) if (found := re.search(mark, line))]
+        if said:
+            number, reason = said[-1]
+            # What is wrong with a configuration stands on the line before, as if it were no error.
+            return _message(lines[number - 1]) if number and "configuration file" in reason else reason
     return lines[-1] if lines else "it said nothing"
+
+
+def _message(line: str) -> str:
+    return line.partition("LOG:")[2].strip() or line

@@ -100,10 +100,10 @@ def open_server(
         StorageFault: the disk is full or read-only, or the directory belongs to somebody else.
     """
     place, deadline = directory.at(data), time.monotonic() + start_timeout
-    with faults.told_of(place.path), _claimed(place, deadline) as missing:
+    with faults.told_of(place.path), _claimed(place, deadline):
         share = locks.share(place.share, idle_stop)
         try:
-            found = _living(place, deadline) or _start(place, missing, settings, deadline)
+            found = _living(place, deadline) or _start(place, settings, deadline)
             _ensure_keeper(place)
         except BaseException:
             locks.release(share)
@@ -146,6 +146,7 @@ def stop(data: Path, *, force: bool = False, timeout: float = STOP_SECONDS) -> b
     place = directory.at(data)
     with faults.told_of(place.path):
         _require_marker(place)
+        directory.make_start_lock(place)
         with _start_lock(place, time.monotonic() + timeout):
             return _stop(place, force, timeout)
 
@@ -159,6 +160,7 @@ def destroy(data: Path, *, force: bool = False, timeout: float = STOP_SECONDS) -
     place = directory.at(data)
     with faults.told_of(place.path):
         _require_marker(place)
+        directory.make_start_lock(place)
         with _start_lock(place, time.monotonic() + timeout):
             _stop(place, force, timeout)
             directory.clear(place)
@@ -206,22 +208,51 @@ def _start_lock(place: DataDirectory, deadline: float) -> Iterator[None]:
 
 
 @contextmanager
-def _claimed(place: DataDirectory, deadline: float) -> Iterator[list[Path]]:
-    """Hold the start lock of a directory that is ours or empty; yields the directories made for it."""
+def _claimed(place: DataDirectory, deadline: float) -> Iterator[None]:
+    """Hold the start lock of a directory that is ours or empty; if it fails, nothing half made stays."""
     missing = [path for path in (place.path, *place.path.parents) if not path.exists()]
     with ExitStack() as stack:
+        try:
+            _claim(place, deadline, stack)
+        except BaseException:
+            _remove_empty([place.locks, *missing])
+            raise
+        before = place.path.stat()
+        try:
+            yield
+        except BaseException:
+            with suppress(ServerFault):  # a marker that cannot be read is no licence to delete
+                if _is_unfinished(place):
+                    _abandon(place, before, missing)
+            raise
+
+
+def _claim(place: DataDirectory, deadline: float, stack: ExitStack) -> None:
+    while True:
         try:
             directory.claim(place)
             stack.enter_context(_start_lock(place, deadline))
             directory.refuse_foreign(place)  # whoever held the lock may have filled or emptied it
-        except FileNotFoundError as error:
-            raise ServerFault(
-                f"{place.path} was destroyed while it was opened", remedy="open it again"
-            ) from error
-        except BaseException:
-            _remove_empty([place.locks, *missing])
-            raise
-        yield missing
+        except FileNotFoundError:  # it was destroyed while we waited
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(locks.POLL_SECONDS)
+        else:
+            return
+
+
+def _is_unfinished(place: DataDirectory) -> bool:
+    """Whether the cluster was never complete; asked under the start lock."""
+    marker = directory.read_marker(place)
+    return marker is None or marker.created is None
+
+
+def _abandon(place: DataDirectory, before: os.stat_result, missing: list[Path]) -> None:
+    """Leave the place as it was found."""
+    directory.clear(place)
+    place.path.chmod(before.st_mode & 0o7777)
+    os.chown(place.path, before.st_uid, before.st_gid)
+    _remove_empty(missing)
 
 
 def _living(place: DataDirectory, deadline: float) -> Postmaster | None:
@@ -237,13 +268,16 @@ def _living(place: DataDirectory, deadline: float) -> Postmaster | None:
     return None
 
 
-def _start(
-    place: DataDirectory, missing: list[Path], settings: Mapping[str, str], deadline: float
-) -> Postmaster:
+def _start(place: DataDirectory, settings: Mapping[str, str], deadline: float) -> Postmaster:
     account = server_account(place.path)
     made = Cluster(place, binaries.for_account(binaries.find(), account), account)
-    if not _is_complete(place):
-        _create(made, missing)
+    if _is_unfinished(place):
+        _create(made)
+    elif not cluster.is_whole(place):
+        raise ServerFault(
+            f"the cluster of {place.path} is not at {place.cluster.resolve()}",
+            remedy="bring it back, restore a backup, or destroy the directory",
+        )
     directory.refuse_copy(place)
     _require_reach(made)
     cluster.check_version(made)
@@ -253,33 +287,14 @@ def _start(
     return cluster.start(made, socket, deadline)
 
 
-def _is_complete(place: DataDirectory) -> bool:
-    marker = directory.read_marker(place)
-    if marker is None or marker.created is None:
-        return False
-    if not cluster.is_whole(place):
-        raise ServerFault(
-            f"the cluster of {place.path}, made {marker.created}, is not at {place.cluster.resolve()}",
-            remedy="bring it back, restore a backup, or destroy the directory",
-        )
-    return True
-
-
-def _create(made: Cluster, missing: list[Path]) -> None:
-    """Make a new data directory's cluster; whatever stops us, nothing half made stays."""
-    place, before = made.directory, made.directory.path.stat()
-    try:
-        directory.write_marker(place, made.binaries.major, complete=False)
-        directory.settle(place, made.account)
-        if not cluster.is_whole(place):
-            cluster.create(made)
-        directory.write_marker(place, made.binaries.major, complete=True)
-    except BaseException:
-        directory.clear(place)
-        place.path.chmod(before.st_mode & 0o7777)
-        os.chown(place.path, before.st_uid, before.st_gid)
-        _remove_empty(missing)
-        raise
+def _create(made: Cluster) -> None:
+    """Make the cluster of a new data directory, or finish what was interrupted."""
+    directory.write_marker(made.directory, made.binaries.major, complete=False)
+    cluster.remove_unfinished(made)
+    directory.settle(made.directory, made.account)
+    if not cluster.is_whole(made.directory):
+        cluster.create(made)
+    directory.write_marker(made.directory, made.binaries.major, complete=True)
 
 
 def _remove_empty(paths: list[Path]) -> None:
@@ -326,7 +341,11 @@ def _stop(place: DataDirectory, force: bool, timeout: float) -> bool:
 
 def _ensure_keeper(place: DataDirectory) -> None:
     """Start a keeper unless there is one or the server stays up; the lock passes on to it without a gap."""
-    if place.kept.exists() or (own := locks.try_exclusive(place.keeper)) is None:
+    if place.kept.exists():
+        return
+    locks.make(place.keeper)
+    own = locks.try_exclusive(place.keeper)
+    if own is None:
         return
     descriptor = cluster.open_log(place.log)
     try:

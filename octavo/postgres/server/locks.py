@@ -29,13 +29,18 @@ def open_private(path: Path, flags: int = os.O_RDWR) -> int:
     return descriptor
 
 
+def make(path: Path) -> None:
+    """Make the file of a lock, unless it is there."""
+    os.close(open_private(path))
+
+
 @contextmanager
 def exclusive(path: Path, timeout: float) -> Iterator[None]:
     """Hold the exclusive lock on `path`, waiting for it at most `timeout` seconds.
 
     Raises:
         TimeoutError: others kept it for longer.
-        FileNotFoundError: the directory of `path` is gone.
+        FileNotFoundError: `path` was not made, or is gone.
     """
     deadline = time.monotonic() + timeout
     while (descriptor := try_exclusive(path)) is None:
@@ -49,8 +54,11 @@ def exclusive(path: Path, timeout: float) -> Iterator[None]:
 
 
 def try_exclusive(path: Path) -> int | None:
-    """A descriptor that holds the exclusive lock on the file at `path`, or None if it is not free now."""
-    descriptor = open_private(path)
+    """A descriptor that holds the exclusive lock on the file at `path`, or None if it is not free now.
+
+    The file is not made: whoever comes late must not bring back a directory that is being destroyed.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     with suppress(BlockingIOError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if _is_at(descriptor, path):
@@ -82,9 +90,13 @@ def share(path: Path, idle_stop: float) -> int:
 
 def is_shared(path: Path) -> bool:
     """Whether a process shares `path`; to be asked under the start lock."""
-    with suppress(TimeoutError), exclusive(path, GLANCE_SECONDS):
+    try:
+        with exclusive(path, GLANCE_SECONDS):
+            return False
+    except FileNotFoundError:
         return False
-    return True
+    except TimeoutError:
+        return True
 
 
 def holders(path: Path) -> list[int]:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 NO_PROCESS = 2**31 - 1  # above every kernel's largest process number
 ORPHAN_SECONDS = 5.0
 POLL_SECONDS = 0.005
+_PROGRAMS = {"postgres", "initdb"}
 _HAS_PROC = Path("/proc/self").is_dir()
 
 
@@ -107,7 +108,7 @@ def _works_in(pid: int, directory: Path) -> bool:
         return _answers(pid)
     try:
         program = Path(f"/proc/{pid}/exe").readlink().name.removesuffix(" (deleted)")
-        return program == "postgres" and Path(f"/proc/{pid}/cwd").readlink() == directory
+        return program in _PROGRAMS and Path(f"/proc/{pid}/cwd").readlink() == directory
     except OSError:  # it ended, or belongs to an account that cannot run this cluster
         return False
 

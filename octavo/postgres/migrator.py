@@ -324,10 +324,14 @@ async def _check_server(connection: asyncpg.Connection) -> None:
             remedy="upgrade the server, or use the embedded one",
         )
     if connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()"):
-        raise MigrationFault(
-            "a connection pooler stands between Octavo and the server, and a migration cannot pass it",
-            remedy="set record_admin or record_direct to a URL that reaches the server itself",
-        )
+        raise _pooler()
+
+
+def _pooler() -> MigrationFault:
+    return MigrationFault(
+        "a connection pooler stands between Octavo and the server, and a migration cannot pass it",
+        remedy="set record_admin or record_direct to a URL that reaches the server itself",
+    )
 
 
 async def _connect_or_create(arguments: Mapping[str, Any], *, create: bool) -> asyncpg.Connection:
@@ -336,6 +340,10 @@ async def _connect_or_create(arguments: Mapping[str, Any], *, create: bool) -> a
     except MigrationNeeded:  # there is no such database
         if not create:
             raise
+    except Unavailable as error:
+        if isinstance(error.__cause__, asyncpg.ProtocolViolationError):  # it knows no lock_timeout
+            raise _pooler() from error
+        raise
     name = arguments.get("database") or unquote(urlsplit(arguments.get("dsn", "")).path.lstrip("/"))
     connection = await connect({**arguments, "database": "postgres"})
     try:

@@ -220,10 +220,8 @@ def _give_back(started: asyncio.Future[Server]) -> None:
 async def _open_outside(settings: Settings) -> Record:
     app = await _way(settings.record)
     system = await _way(settings.record_system) if settings.record_system else None
-    if settings.record_direct:
-        listen: Mapping[str, Any] | None = {"dsn": settings.record_direct}
-    else:
-        listen = next((way.arguments for way in (system, app) if way and not way.pooled), None)
+    ways = [await _direct_way(settings.record_direct)] if settings.record_direct else [system, app]
+    listen = next((way.arguments for way in ways if way and not way.pooled), None)
     return await _open(settings, app, system, listen=listen, server=None)
 
 
@@ -232,6 +230,17 @@ async def _way(url: str) -> Way:
     reached: Reached = await reach(arguments)
     admission.check_version(reached.major)
     return Way(arguments, reached.pooled)
+
+
+async def _direct_way(url: str) -> Way:
+    way = await _way(url)
+    if way.pooled:
+        raise InvalidSetting(
+            "record_direct leads through a connection pooler",
+            remedy="set it to a URL that reaches the server itself",
+            setting="record_direct",
+        )
+    return way
 
 
 async def _open(

@@ -70,6 +70,11 @@ def path(field: Field) -> str:
     return "$" + "".join(f".{literal(key)}" for key in field.path)
 
 
+def first_scalar(field: Field) -> str:
+    """The values to order by: of a list its elements, and neither objects nor lists."""
+    return f'{path(field)}[*] ? (@.type() != "object" && @.type() != "array")'
+
+
 def like(subject: str, operand: list[str]) -> str:
     """The predicate of $regex: a pattern and its flags."""
     pattern, flags = operand

@@ -17,6 +17,7 @@ class Limits(msgspec.Struct, frozen=True):
     body_bytes: int = 64 * 1024 * 1024
     batch: int = 10_000
     page: int = 1_000
+    page_bytes: int = 32 * 1024 * 1024
     scanned: int = 20_000
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from octavo.errors import InvalidInput
 from octavo.values.actor import Actor
 from octavo.values.json import decode
 from octavo.values.position import Position
@@ -42,7 +43,11 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON of this version, decoded at first use."""
+        """The JSON of this version, decoded at first use; refused when the document was listed without it."""
+        if not self.raw_body:
+            raise InvalidInput(
+                f"the body of document {self.id} was not read", remedy="list with include_body, or get it"
+            )
         if "_body" not in self.__dict__:
             self.__dict__["_body"] = decode(self.raw_body)
         body: dict[str, Any] = self.__dict__["_body"]
@@ -64,7 +69,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             "type": self.type,
             "name": self.name,
             "version": self.version,
-            "body": self.body,
+            "body": self.body if self.raw_body else None,
             "metadata": self.metadata,
             "created_at": self.created_at.isoformat(),
             "created_by": str(self.created_by),

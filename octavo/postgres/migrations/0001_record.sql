@@ -24,27 +24,79 @@ CREATE FUNCTION octavo.body_hash(inner_pad bytea, outer_pad bytea, body jsonb) R
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN sha256(outer_pad || sha256(inner_pad || convert_to(body::text, 'UTF8')));
 
--- What a filter can ask of a body: the body, its long strings replaced by their digest.
+-- Bytes of a value that was not stored yet; a stored one is packed and would count as less.
+CREATE FUNCTION octavo.unpacked_bytes(value jsonb) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+BEGIN
+    RETURN pg_column_size(value);
+END
+$$;
+
+-- What a filter can ask of a value: the value; of a string of more than 2,000 bytes its digest, of a list of more
+-- than 700 elements (a vector, mostly) its length. Nothing in 2,000 bytes of jsonb is that long.
+CREATE FUNCTION octavo.filter_value(value jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+BEGIN
+    CASE jsonb_typeof(value)
+        WHEN 'object' THEN
+            RETURN (SELECT coalesce(jsonb_object_agg(key, CASE
+                        WHEN pg_column_size(inside) <= 2000 THEN inside ELSE octavo.filter_value(inside) END), '{}')
+                    FROM jsonb_each(value) AS field (key, inside));
+        WHEN 'array' THEN
+            IF jsonb_array_length(value) > 700 THEN
+                RETURN jsonb_build_object('$elements', jsonb_array_length(value));
+            END IF;
+            RETURN (SELECT coalesce(jsonb_agg(CASE
+                        WHEN pg_column_size(inside) <= 2000 THEN inside ELSE octavo.filter_value(inside) END
+                        ORDER BY place), '[]')
+                    FROM jsonb_array_elements(value) WITH ORDINALITY AS element (inside, place));
+        WHEN 'string' THEN
+            IF octet_length(value #>> '{}') > 2000 THEN
+                RETURN jsonb_build_object('$sha256', encode(sha256(convert_to(value #>> '{}', 'UTF8')), 'hex'));
+            END IF;
+            RETURN value;
+        ELSE
+            RETURN value;
+    END CASE;
+END
+$$;
+
+-- What a filter can ask of a body. Of one that is still over a megabyte only the scalars at the top remain, since
+-- each scalar costs an entry of the index: a million of them would take longer than a statement may.
 CREATE FUNCTION octavo.filter_fields(body jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
+DECLARE
+    fields jsonb;
 BEGIN
     IF octet_length(body::text) <= 2000 THEN
         RETURN body;
     END IF;
-    CASE jsonb_typeof(body)
-        WHEN 'object' THEN
-            RETURN (SELECT coalesce(jsonb_object_agg(key, octavo.filter_fields(value)), '{}') FROM jsonb_each(body));
-        WHEN 'array' THEN
-            RETURN (SELECT coalesce(jsonb_agg(octavo.filter_fields(value) ORDER BY place), '[]')
-                    FROM jsonb_array_elements(body) WITH ORDINALITY AS element (value, place));
-        WHEN 'string' THEN
-            RETURN to_jsonb('sha256:' || encode(sha256(convert_to(body #>> '{}', 'UTF8')), 'hex'));
-        ELSE
-            RETURN body;
-    END CASE;
+    fields := octavo.filter_value(body);
+    IF pg_column_size(fields) > 1000000 THEN
+        RETURN (SELECT jsonb_object_agg(key, CASE
+                    WHEN jsonb_typeof(value) NOT IN ('object', 'array') THEN value
+                    WHEN value ? '$sha256' OR value ? '$elements' THEN value
+                    ELSE jsonb_build_object('$bytes', pg_column_size(value)) END)
+                FROM jsonb_each(fields));
+    END IF;
+    RETURN fields;
 END
 $$;
+
+-- Whether a value found at the path, or an element of it, equals the operand; `elements` is the path and [*].
+CREATE FUNCTION octavo.holds_equal(target jsonb, path jsonpath, elements jsonpath, operand jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN operand IN (SELECT jsonb_path_query(target, path, '{}', true))
+        OR operand IN (SELECT jsonb_path_query(target, elements, '{}', true));
+
+-- Whether a value found at the path, or an element of it, contains the operand.
+CREATE FUNCTION octavo.holds_containing(target jsonb, path jsonpath, operand jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN EXISTS (SELECT FROM jsonb_path_query(target, path, '{}', true) AS found (value)
+                   WHERE value @> operand OR value @> jsonb_build_array(operand));
 
 -- The row of a document, locked, and its body read after the lock was had: a volatile function takes a new
 -- snapshot, so the body is the one of the locked row and not the one of the statement's beginning.
@@ -196,6 +248,8 @@ CREATE TABLE octavo.body (
     organization_id uuid NOT NULL,
     hash bytea NOT NULL CHECK (octet_length(hash) = 32),
     value jsonb NOT NULL CHECK (jsonb_typeof(value) = 'object'),
+    -- What a page of bodies adds up: known without reading and unpacking them.
+    bytes integer NOT NULL GENERATED ALWAYS AS (octavo.unpacked_bytes(value)) STORED,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (organization_id, hash)
 );
@@ -294,17 +348,18 @@ CREATE TABLE octavo.content (
 );
 CREATE INDEX content_sha256 ON octavo.content (organization_id, sha256);
 
--- One row a live document: everything a filter may ask, current version only.
+-- One row a live document: everything a filter may ask, current version only. Text orders by code point on
+-- every server, because cursors and prefixes count on it.
 CREATE TABLE octavo.document_filter (
     organization_id uuid NOT NULL,
     document_id uuid NOT NULL,
-    namespace text NOT NULL,
-    type text NOT NULL,
-    name text,
+    namespace text COLLATE "C" NOT NULL,
+    type text COLLATE "C" NOT NULL,
+    name text COLLATE "C",
     created_at timestamptz NOT NULL,
-    created_by text NOT NULL,
+    created_by text COLLATE "C" NOT NULL,
     updated_at timestamptz NOT NULL,
-    updated_by text NOT NULL,
+    updated_by text COLLATE "C" NOT NULL,
     version integer NOT NULL,
     fields jsonb NOT NULL,
     metadata jsonb NOT NULL,
@@ -312,9 +367,13 @@ CREATE TABLE octavo.document_filter (
 );
 CREATE INDEX document_filter_created ON octavo.document_filter
     (organization_id, namespace, type, created_at, document_id);
-CREATE INDEX document_filter_name ON octavo.document_filter (organization_id, namespace, name, document_id);
+CREATE INDEX document_filter_recent ON octavo.document_filter (organization_id, namespace, created_at, document_id);
+CREATE INDEX document_filter_updated ON octavo.document_filter (organization_id, namespace, updated_at, document_id);
+CREATE INDEX document_filter_name ON octavo.document_filter
+    (organization_id, namespace, coalesce(name, ''), document_id);
+-- Half a megabyte of entries wait to be sorted in: every search reads them, and more would cost it milliseconds.
 CREATE INDEX document_filter_fields ON octavo.document_filter
-    USING gin (organization_id, fields jsonb_path_ops, metadata jsonb_path_ops)
+    USING gin (organization_id, type, created_by, fields jsonb_path_ops, metadata jsonb_path_ops)
     WITH (gin_pending_list_limit = 512);
 
 -- Sequence of the streams that are not documents.
@@ -350,6 +409,8 @@ CREATE TABLE octavo.event (
 ) PARTITION BY RANGE (recorded_at);
 CREATE INDEX event_position_order ON octavo.event (epoch, position_xid, id);
 CREATE INDEX event_stream ON octavo.event (organization_id, stream, sequence);
+-- One organization's part of the log: without it a reader of 1 % of the events reads all the others too.
+CREATE INDEX event_organization ON octavo.event (organization_id, epoch, position_xid, id);
 CREATE TABLE octavo.event_default PARTITION OF octavo.event DEFAULT;
 
 -- Answers of calls made with an idempotency key.
@@ -453,12 +514,13 @@ GRANT USAGE ON SEQUENCE octavo.event_position TO octavo_app, octavo_system;
 GRANT SELECT ON SEQUENCE octavo.event_position TO octavo_backup;
 GRANT SELECT ON octavo.document_filter TO octavo_lookup;
 
--- Candidates for filters: a view without security barrier, because @> is not leakproof and would lose its
+-- Candidates for filters: a view without security barrier, because @@ is not leakproof and would lose its
 -- index under row-level security. Only total expressions may be applied to it: see the filter compiler.
+-- A document without a name has the empty one, which sorts and compares where null would not.
 SET LOCAL ROLE octavo_lookup;
 CREATE VIEW octavo.lookup AS
-    SELECT organization_id, document_id, namespace, type, name, created_at, created_by, updated_at, updated_by,
-           version, fields, metadata
+    SELECT organization_id, document_id, namespace, type, coalesce(name, '') AS name, created_at, created_by,
+           updated_at, updated_by, version, fields, metadata
     FROM octavo.document_filter
     WHERE organization_id = nullif(current_setting('octavo.organization', true), '')::uuid;
 GRANT SELECT ON octavo.lookup TO octavo_app;

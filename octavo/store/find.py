@@ -1,0 +1,234 @@
+"""Finding documents: by filter, in an order, page by page; counting them; and what a session touched.
+
+One statement a page: candidates by the indexes of `document_filter`, then those documents by key. What no index
+finds is looked at, `Limits.scanned` documents at most; a question that would need more is refused, with what to
+declare or add, and never answered in part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from octavo.errors import InvalidFilter, InvalidInput, LimitExceeded
+from octavo.postgres.pool import Row
+from octavo.store.filters import is_found
+from octavo.store.question import (
+    Question,
+    Statement,
+    count_statement,
+    page_statement,
+    session_statement,
+    sort_value_text,
+)
+from octavo.store.rows import document_from_row
+from octavo.store.scope import Scope
+from octavo.values.condition import Attribute, Condition, Every, Filter
+from octavo.values.document import Document
+from octavo.values.filter import parse
+from octavo.values.order import parse_order
+from octavo.values.page import Cursor, Page, fingerprint, parse_cursor
+
+Bind = Callable[[], Awaitable[Scope]]
+NEWEST_FIRST = "-@created_at"
+_BODY_NOT_READ = b""
+_INVALID_REGULAR_EXPRESSION = "2201B"
+
+
+class Found:
+    """The documents a question finds: `async for` gives them all, `page()` a page, `pages()` page after page.
+
+    Nothing is sent before one of them is asked for; every page is one statement.
+    """
+
+    def __init__(self, bind: Bind, question: Callable[[Scope], Question], cursor: str | None) -> None:
+        self._bind = bind
+        self._question = question
+        self._cursor = cursor
+
+    async def page(self) -> Page:
+        """The page at the cursor, or the first one."""
+        return await self._page_at(self._cursor)
+
+    async def pages(self) -> AsyncIterator[Page]:
+        """Page after page, from the cursor on."""
+        page = await self._page_at(self._cursor)
+        yield page
+        while page.cursor is not None:
+            page = await self._page_at(page.cursor)
+            yield page
+
+    async def __aiter__(self) -> AsyncIterator[Document]:
+        async for page in self.pages():
+            for document in page.documents:
+                yield document
+
+    async def _page_at(self, cursor: str | None) -> Page:
+        scope = await self._bind()
+        return await find_page(scope, self._question(scope), cursor)
+
+
+def find(
+    bind: Bind,
+    type: str | None = None,
+    *,
+    where: Mapping[str, Any] | Filter | None = None,
+    order: str = NEWEST_FIRST,
+    limit: int = 100,
+    cursor: str | None = None,
+    namespace: str | None = None,
+    include_body: bool = True,
+) -> Found:
+    """Documents of a type, or of all types, for which a filter holds.
+
+    Args:
+        where: see `octavo.values.filter`.
+        order: see `octavo.values.order`; documents equal in it are ordered by id.
+        limit: documents of a page; it ends earlier when its bodies add up to `Limits.page_bytes`.
+        cursor: where the page before ended.
+        namespace: None for the scope's own, unless the filter asks for @namespace.
+        include_body: without it no body is read, and `Document.body` is refused.
+
+    Raises:
+        InvalidFilter: at once for a filter or order that means nothing; with the page for a strange cursor.
+        LimitExceeded: with the page, when more documents would have to be looked at or sorted than
+            `Limits.scanned`; names what to declare or add.
+    """
+    asked, ordered = _filter(where), parse_order(order)
+
+    def question(scope: Scope) -> Question:
+        _check_limit(limit, scope)
+        within = _within(asked, type, namespace, scope)
+        return Question(filter=within, order=ordered, limit=limit, include_body=include_body)
+
+    return Found(bind, question, cursor)
+
+
+async def find_page(scope: Scope, question: Question, cursor: str | None = None) -> Page:
+    """One page of a question."""
+    after = None if cursor is None else parse_cursor(cursor, question.fingerprint)
+    rows = await _fetch(scope, page_statement(question, scope.limits, after))
+    # The last row may be the mark that says where looking ended: a page that is full by then is a page.
+    if rows and (rows[0]["refused"] or (rows[-1]["refused"] and len(rows) <= question.limit)):
+        raise _too_many(scope, question)
+    return _page(scope, rows, question.limit, question.include_body, question.fingerprint)
+
+
+async def count(
+    scope: Scope,
+    type: str | None = None,
+    *,
+    where: Mapping[str, Any] | Filter | None = None,
+    namespace: str | None = None,
+    cap: int | None = None,
+) -> int:
+    """For how many documents a filter holds, exactly; counting stops at `cap`, if one is given.
+
+    Raises:
+        InvalidFilter, LimitExceeded: as `find`.
+    """
+    within = _within(_filter(where), type, namespace, scope)
+    (row,) = await _fetch(scope, count_statement(within, scope.limits, cap))
+    total: int = row["total"] if cap is None else min(row["total"], cap)
+    if row["refused"] and total != cap:
+        raise _refused(scope, within, "counting documents")
+    return total
+
+
+async def get_by_session(
+    scope: Scope,
+    session: str,
+    *,
+    types: Sequence[str] | None = None,
+    include_body: bool = False,
+    limit: int = 100,
+    cursor: str | None = None,
+) -> Page:
+    """Live documents with a version made in a session, in the order in which the session first made one.
+
+    They are given as they are now, from all namespaces of the organization.
+
+    Args:
+        session: the id the changes were recorded with.
+        types: only these; None for all.
+        limit: documents of the page.
+        cursor: where the page before ended.
+    """
+    _check_limit(limit, scope)
+    asked = fingerprint("session", session, *(types or ()))
+    after = None if cursor is None else parse_cursor(cursor, asked)
+    wanted = None if types is None else list(types)
+    statement = session_statement(
+        session, after, scope.limits, types=wanted, include_body=include_body, limit=limit
+    )
+    return _page(scope, await _fetch(scope, statement), limit, include_body, asked)
+
+
+def _filter(where: Mapping[str, Any] | Filter | None) -> Filter:
+    if isinstance(where, Filter):
+        return where
+    return Filter() if where is None else parse(where)
+
+
+def _within(asked: Filter, type: str | None, namespace: str | None, scope: Scope) -> Filter:
+    """The filter with the type and the namespace of the call."""
+    parts = [asked.root]
+    if type is not None:
+        parts.append(Condition(Attribute("@type"), "eq", type))
+    names_one = any(condition.subject == Attribute("@namespace") for condition in asked.conditions)
+    if namespace is not None or not names_one:
+        parts.append(Condition(Attribute("@namespace"), "eq", namespace or scope.namespace))
+    return Filter(Every(tuple(parts)))
+
+
+def _check_limit(limit: int, scope: Scope) -> None:
+    if limit < 1:
+        raise InvalidInput(f"limit is {limit}", remedy="ask for at least one document")
+    if limit > scope.limits.page:
+        raise LimitExceeded(
+            f"a page of {limit} documents",
+            remedy=f"the limit is {scope.limits.page}: ask for several pages",
+            limit=scope.limits.page,
+            actual=limit,
+        )
+
+
+async def _fetch(scope: Scope, statement: Statement) -> Sequence[Row]:
+    try:
+        return await scope.runner.fetch(statement.text, scope.organization, *statement.arguments)
+    except InvalidInput as error:
+        if error.fields.get("sqlstate") != _INVALID_REGULAR_EXPRESSION:
+            raise
+        raise InvalidFilter(
+            "the pattern of $regex is no regular expression", remedy="mend the pattern"
+        ) from error
+
+
+def _page(scope: Scope, rows: Sequence[Row], limit: int, include_body: bool, question: str) -> Page:
+    body = None if include_body else _BODY_NOT_READ
+    documents = [document_from_row(row, scope.shard, body=body) for row in rows[:limit]]
+    if not documents or rows[0]["candidates"] <= len(documents):
+        return Page(documents, None)
+    last = rows[len(documents) - 1]
+    return Page(documents, str(Cursor(question, sort_value_text(last["key"]), last["id"])))
+
+
+def _too_many(scope: Scope, question: Question) -> LimitExceeded:
+    if question.index_prefix is None:
+        return _refused(scope, question.filter, "ordering documents", question.order.subject.name)
+    return _refused(scope, question.filter, "finding documents")
+
+
+def _refused(scope: Scope, asked: Filter, doing: str, order: str | None = None) -> LimitExceeded:
+    """Names what no index knows, and what to do about it."""
+    most = scope.limits.scanned
+    parts = [part for part in asked.conditions if not is_found(part)]
+    names = list(dict.fromkeys([*([order] if order else []), *(part.subject.name for part in parts)]))
+    fields = [name for name in names if not name.startswith("@")]
+    declare = f", or declare an index on the field {fields[0]!r}" if fields else ""
+    return LimitExceeded(
+        f"{doing} by {' and '.join(names)} would have to look at more than {most} documents",
+        remedy=f"narrow it by a namespace, a type or an equal field{declare}",
+        limit=most,
+        names=names,
+    )

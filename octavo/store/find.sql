@@ -1,0 +1,180 @@
+-- Finding documents. $1 is the organization; the other parameters are numbered by what the filter needs.
+-- Each statement finds `candidate` (sort value, id) in octavo.lookup and then reads those documents by key, under
+-- row-level security. Its plan is fixed by its form: LIMIT and MATERIALIZED keep the parts apart, so that neither
+-- wrong statistics nor a generic plan can make it read a whole organization.
+--   {scope}     what the index in question narrows to: namespace, type, the cursor, a range of the sort value
+--   {narrowed}  what indexes find of the filter          {rest}   what has to be looked at
+--   {key}       the sort value   {order}, {key_order}    the order by it and the id, in octavo.lookup and outside
+--   {limit}     documents of the page and one more       {bound}  one more than may be looked at, or null
+
+-- fragment: page
+-- The documents of the page, up to a sum of bytes; LIMIT 1 makes each of them one look by key.
+SELECT
+    (SELECT count(*) FROM candidate) AS candidates,
+    page.*
+FROM (
+    SELECT
+        candidate.key, candidate.document_id, candidate.refused, found.*,
+        coalesce(sum(found.bytes) OVER (
+            ORDER BY {key_order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 0) AS bytes_before
+    FROM candidate
+    CROSS JOIN LATERAL (
+        SELECT
+            head.id, head.namespace, head.type, head.name, head.version, head.created_at, head.created_by,
+            head.created_by_kind, head.updated_at, head.updated_by, head.updated_by_kind, head.deleted_at,
+            head.epoch, head.position_xid, head.position_id, head.metadata, body.value AS body, body.bytes
+        FROM octavo.document AS head
+        LEFT JOIN LATERAL (
+            SELECT stored.value, stored.bytes
+            FROM octavo.body AS stored
+            WHERE
+                {with_body}
+                AND stored.organization_id = $1::octavo.organization
+                AND stored.hash = head.body_hash
+            LIMIT 1
+        ) AS body ON true
+        WHERE head.organization_id = $1::octavo.organization AND head.id = candidate.document_id
+        LIMIT 1
+    ) AS found
+) AS page
+WHERE page.bytes_before < {page_bytes}
+ORDER BY {key_order}
+
+-- fragment: walk
+-- Along the index, until the page is full or {bound} is reached; a condition whether to walk at all may follow.
+        SELECT key, document_id, refused
+        FROM (
+            SELECT *, {key} AS key, row_number() OVER (ORDER BY {order}) >= {bound} AS refused
+            FROM octavo.lookup
+            WHERE
+                organization_id = $1::octavo.organization
+                AND {scope}
+
+-- fragment: walk_end
+            ORDER BY {order}
+            LIMIT {bound}
+        ) AS walked
+        WHERE refused OR ({walked})
+        ORDER BY {key_order}
+        LIMIT {limit}
+
+-- name: list_page
+-- Nothing to look at: an index has the order and everything asked.
+WITH candidate AS MATERIALIZED (
+    SELECT {key} AS key, document_id, false AS refused
+    FROM octavo.lookup
+    WHERE organization_id = $1::octavo.organization AND {scope}
+    ORDER BY {order}
+    LIMIT {limit}
+)
+-- include: page
+
+-- name: scan_page
+-- An index has the order, and no index helps with the filter.
+WITH candidate AS MATERIALIZED (
+    -- include: walk
+    -- include: walk_end
+)
+-- include: page
+
+-- name: narrow_page
+-- An index has the order and another one knows the filter. The first 64 documents in order tell which one leads:
+-- if one in 20 of them holds, the page is near; if not, the index of the filter finds the few there are. Where
+-- that turns out to be more than {bound}, they lie elsewhere in the order, and the walk goes to them.
+WITH sample AS MATERIALIZED (
+    SELECT count(*) < 64 OR count(*) FILTER (WHERE {narrowed}) * 20 >= count(*) AS common
+    FROM (
+        SELECT *
+        FROM octavo.lookup
+        WHERE organization_id = $1::octavo.organization AND {scope}
+        ORDER BY {order}
+        LIMIT 64
+    ) AS beginning
+),
+narrow AS MATERIALIZED (
+    SELECT {key} AS key, document_id, ({rest}) AS holds
+    FROM octavo.lookup
+    WHERE
+        organization_id = $1::octavo.organization
+        AND {scope}
+        AND ({narrowed})
+        AND NOT (SELECT sample.common FROM sample)
+    LIMIT {most}
+),
+candidate AS MATERIALIZED (
+    (
+        SELECT key, document_id, false AS refused
+        FROM narrow
+        WHERE holds AND (SELECT count(*) FROM narrow) < {most}
+        ORDER BY {key_order}
+        LIMIT {limit}
+    )
+    UNION ALL
+    (
+        -- include: walk
+                AND ((SELECT sample.common FROM sample) OR (SELECT count(*) FROM narrow) >= {most})
+        -- include: walk_end
+    )
+)
+-- include: page
+
+-- name: sort_page
+-- No index has the order: what indexes find of the filter is sorted, if it is less than {bound}.
+WITH narrow AS MATERIALIZED (
+    SELECT {key} AS key, document_id, ({rest}) AS holds
+    FROM octavo.lookup
+    WHERE organization_id = $1::octavo.organization AND ({narrowed})
+    LIMIT {bound}
+),
+candidate AS MATERIALIZED (
+    SELECT key, document_id, (SELECT count(*) FROM narrow) >= {bound} AS refused
+    FROM narrow
+    WHERE (holds AND {after}) OR (SELECT count(*) FROM narrow) >= {bound}
+    ORDER BY {key_order}
+    LIMIT {limit}
+)
+-- include: page
+
+-- name: count_found
+-- Indexes find everything asked.
+SELECT count(*) AS total, false AS refused
+FROM (
+    SELECT FROM octavo.lookup WHERE organization_id = $1::octavo.organization AND ({narrowed}) LIMIT {limit}
+) AS found
+
+-- name: count_scanned
+-- What indexes find has to be looked at.
+SELECT count(*) FILTER (WHERE {rest}) AS total, count(*) >= {bound} AS refused
+FROM (
+    SELECT * FROM octavo.lookup WHERE organization_id = $1::octavo.organization AND ({narrowed}) LIMIT {bound}
+) AS narrow
+
+-- name: session_page
+-- Documents with a version made in the session {session}, by their first such version; `{types}` or null for all.
+WITH candidate AS MATERIALIZED (
+    SELECT touched.created_at AS key, touched.document_id, false AS refused
+    FROM octavo.version AS touched
+    WHERE
+        touched.organization_id = $1::octavo.organization
+        AND touched.session_id = {session}
+        AND {after}
+        AND touched.number = (
+            SELECT earliest.number
+            FROM octavo.version AS earliest
+            WHERE
+                earliest.organization_id = $1::octavo.organization
+                AND earliest.document_id = touched.document_id
+                AND earliest.session_id = {session}
+            ORDER BY earliest.number
+            LIMIT 1
+        )
+        AND (
+            SELECT head.deleted_at IS NULL AND ({types} IS NULL OR head.type = ANY({types}))
+            FROM octavo.document AS head
+            WHERE head.organization_id = $1::octavo.organization AND head.id = touched.document_id
+        )
+    ORDER BY touched.created_at, touched.document_id
+    LIMIT {limit}
+)
+-- include: page

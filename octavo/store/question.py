@@ -1,0 +1,251 @@
+"""What a listing asks, and which statement of `find.sql` answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from octavo.errors import InvalidFilter
+from octavo.postgres.statements import load
+from octavo.store import jsonpath
+from octavo.store.filters import LOOKUP, Compiler, conjuncts, is_found
+from octavo.store.scope import Limits
+from octavo.values.condition import Attribute, Condition, Every, Field, Filter, Kind, Node
+from octavo.values.json import decode
+from octavo.values.order import Order
+from octavo.values.page import Cursor, fingerprint
+
+_sql = load("octavo.store", "find.sql")
+FIRST_PARAMETER = 2
+# The attributes that an index of document_filter has in front of the one it orders by; the longest first.
+_INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "@created_at": (("@namespace", "@type"), ("@namespace",)),
+    "@updated_at": (("@namespace",),),
+    "@name": (("@namespace",),),
+    "@id": ((),),
+}
+_RANGES = {"gt", "gte", "lt", "lte", "prefix"}
+_TYPES: Mapping[Kind, str] = {"moment": "timestamptz", "text": "text", "id": "uuid", "integer": "integer"}
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """Which documents, in which order, and how many of them a page."""
+
+    filter: Filter
+    order: Order
+    limit: int
+    include_body: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """What its cursors are tied to."""
+        return fingerprint(str(self.order), self.filter.fingerprint)
+
+    @property
+    def parts(self) -> list[Node]:
+        """The conditions that must all hold."""
+        return conjuncts(self.filter.root)
+
+    @property
+    def index_prefix(self) -> tuple[str, ...] | None:
+        """What the index that has the order has in front of it, all asked for by equality; None: no index has it."""
+        equal = {
+            part.subject.name for part in self.parts if isinstance(part, Condition) and part.operator == "eq"
+        }
+        for prefix in _INDEXES.get(self.order.subject.name, ()):
+            if equal.issuperset(prefix):
+                return prefix
+        return None
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """A statement and the values of its parameters from $2 on."""
+
+    text: str
+    arguments: list[object]
+
+
+def page_statement(question: Question, limits: Limits, after: Cursor | None) -> Statement:
+    """The statement of one page."""
+    builder = _Builder(question, limits, after)
+    text = builder.sorted() if question.index_prefix is None else builder.ordered(question.index_prefix)
+    return Statement(text, builder.arguments)
+
+
+def count_statement(filter: Filter, limits: Limits, cap: int | None) -> Statement:
+    """The statement that counts, up to a cap."""
+    compiler = Compiler(LOOKUP, FIRST_PARAMETER)
+    rest = [part for part in conjuncts(filter.root) if not is_found(part)]
+    narrowed = compiler.narrowed(filter.root) or "true"
+    if not rest:
+        parts = {"narrowed": narrowed, "limit": compiler.parameter(cap, "bigint")}
+        return Statement(fill(_sql.count_found, parts), compiler.arguments)
+    parts = {
+        "narrowed": narrowed,
+        "rest": compiler.sql(Every(tuple(rest))),
+        "bound": compiler.parameter(limits.scanned + 1, "bigint"),
+    }
+    return Statement(fill(_sql.count_scanned, parts), compiler.arguments)
+
+
+def session_statement(
+    session: str,
+    after: Cursor | None,
+    limits: Limits,
+    *,
+    types: list[str] | None,
+    include_body: bool,
+    limit: int,
+) -> Statement:
+    """The statement of one page of what a session touched."""
+    compiler = Compiler(LOOKUP, FIRST_PARAMETER)
+    parts = {
+        "session": compiler.parameter(session, "text"),
+        "types": compiler.parameter(types, "text[]"),
+        "after": _behind(compiler, after, _FIRST_TOUCHED),
+        "key_order": "key, document_id",
+        **_page_parts(compiler, limit, include_body, limits),
+    }
+    return Statement(fill(_sql.session_page, parts), compiler.arguments)
+
+
+class _Sort(msgspec.Struct, frozen=True):
+    """SQL of what rows are sorted by, and its type."""
+
+    key: str
+    id: str
+    type: str
+    descending: bool = False
+
+    @property
+    def order(self) -> str:
+        direction = " DESC" if self.descending else ""
+        return f"{self.key}{direction}, {self.id}{direction}"
+
+
+_FIRST_TOUCHED = _Sort("touched.created_at", "touched.document_id", "timestamptz")
+
+
+class _Builder:
+    """Fills the statement of a page in; parameters are numbered in the order the parts are made."""
+
+    def __init__(self, question: Question, limits: Limits, after: Cursor | None) -> None:
+        self._question = question
+        self._limits = limits
+        self._after = after
+        self._compiler = Compiler(LOOKUP, FIRST_PARAMETER)
+        self._inside = self._sort(question.order)
+        self._outside = msgspec.structs.replace(self._inside, key="key")
+        self._parts = {
+            "key": self._inside.key,
+            "order": self._inside.order,
+            "key_order": self._outside.order,
+            **_page_parts(self._compiler, question.limit, question.include_body, limits),
+        }
+
+    @property
+    def arguments(self) -> list[object]:
+        return self._compiler.arguments
+
+    def ordered(self, prefix: tuple[str, ...]) -> str:
+        """Along the index that has the order, or by the index that knows the filter."""
+        compiler, order = self._compiler, self._question.order.subject.name
+        scope = [part for part in self._question.parts if _is_in_scope(part, prefix, order)]
+        asked = [part for part in self._question.parts if not _is_in_scope(part, prefix, order)]
+        rest = [part for part in asked if not is_found(part)]
+        behind = _behind(compiler, self._after, self._inside)
+        self._parts["scope"] = f"({compiler.sql(Every(tuple(scope)))}) AND {behind}"
+        if not asked:
+            return fill(_sql.list_page, self._parts)
+        self._parts["walked"] = compiler.sql(Every(tuple(asked)))
+        self._parts["bound"] = compiler.parameter(self._limits.scanned + 1 if rest else None, "bigint")
+        narrowed = compiler.narrowed(Every(tuple(asked)))
+        if narrowed is None:
+            return fill(_sql.scan_page, self._parts)
+        self._parts["narrowed"] = narrowed
+        self._parts["rest"] = compiler.sql(Every(tuple(rest)))
+        self._parts["most"] = compiler.parameter(self._limits.scanned + 1, "bigint")
+        return fill(_sql.narrow_page, self._parts)
+
+    def sorted(self) -> str:
+        """What indexes find of the filter, sorted."""
+        compiler, parts = self._compiler, self._question.parts
+        rest = [part for part in parts if not is_found(part)]
+        self._parts["narrowed"] = compiler.narrowed(Every(tuple(parts))) or "true"
+        self._parts["rest"] = compiler.sql(Every(tuple(rest)))
+        self._parts["after"] = _behind(compiler, self._after, self._outside)
+        self._parts["bound"] = compiler.parameter(self._limits.scanned + 1, "bigint")
+        return fill(_sql.sort_page, self._parts)
+
+    def _sort(self, order: Order) -> _Sort:
+        if isinstance(order.subject, Attribute):
+            key, type = LOOKUP.expressions[order.subject.name], _TYPES[order.subject.kind]
+            return _Sort(key, "document_id", type, order.descending)
+        column = LOOKUP.expressions[order.subject.source]
+        path = self._compiler.parameter(jsonpath.first_scalar(order.subject), "jsonpath")
+        key = f"coalesce(jsonb_path_query_first({column}, {path}, '{{}}', true), 'null')"
+        return _Sort(key, "document_id", "jsonb", order.descending)
+
+
+def _behind(compiler: Compiler, after: Cursor | None, sort: _Sort) -> str:
+    """The condition that continues behind a cursor."""
+    if after is None:
+        return "true"
+    key, id = (
+        compiler.parameter(_sort_value(after, sort.type), sort.type),
+        compiler.parameter(after.id, "uuid"),
+    )
+    return f"({sort.key}, {sort.id}) {'<' if sort.descending else '>'} ({key}, {id})"
+
+
+def sort_value_text(key: object) -> str:
+    """A sort value as a cursor carries it."""
+    if isinstance(key, datetime):
+        return key.isoformat()
+    return key.decode() if isinstance(key, bytes) else str(key)
+
+
+def fill(statement: str, parts: Mapping[str, str]) -> str:
+    """A statement with its `{parts}` filled in, those inside parts too."""
+    for name, part in parts.items():
+        statement = statement.replace(f"{{{name}}}", part)
+    return statement
+
+
+def _page_parts(compiler: Compiler, limit: int, include_body: bool, limits: Limits) -> dict[str, str]:
+    return {
+        "limit": compiler.parameter(limit + 1, "bigint"),
+        "with_body": compiler.parameter(include_body, "boolean"),
+        "page_bytes": compiler.parameter(limits.page_bytes, "bigint"),
+    }
+
+
+def _is_in_scope(part: Node, prefix: tuple[str, ...], order: str) -> bool:
+    """Whether the index that has the order narrows to it: equality in front, or a range of the sort value."""
+    if not isinstance(part, Condition) or isinstance(part.subject, Field):
+        return False
+    if part.operator == "eq":
+        return part.subject.name in prefix
+    return part.subject.name == order and part.operator in _RANGES
+
+
+def _sort_value(cursor: Cursor, type: str) -> object:
+    try:
+        match type:
+            case "timestamptz":
+                return datetime.fromisoformat(cursor.key)
+            case "uuid":
+                return UUID(cursor.key)
+            case "integer":
+                return int(cursor.key)
+            case "jsonb":
+                decode(cursor.key.encode())
+                return cursor.key.encode()
+    except ValueError as error:
+        raise InvalidFilter(
+            f"{str(cursor)[:60]!r} is not a cursor", remedy="use the text the page before returned"
+        ) from error
+    return cursor.key

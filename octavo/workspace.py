@@ -14,14 +14,17 @@ from octavo.errors import InvalidInput
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.transaction import Transaction
 from octavo.store import changes, collector, contents, idempotency, reads, tags
+from octavo.store import find as finding
 from octavo.store.changes import Draft
 from octavo.store.contents import Content
+from octavo.store.find import Found
 from octavo.store.scope import Scope
 from octavo.store.tags import TagMove
 from octavo.store.transaction import transaction
 from octavo.values.actor import Actor, parse_actor
 from octavo.values.document import Difference, Document, Tag, Version
 from octavo.values.json import encode
+from octavo.values.page import Page
 from octavo.values.position import Position
 
 Bind = Callable[[], Awaitable[Scope]]
@@ -152,6 +155,55 @@ class Documents:
     async def get_many(self, ids: Sequence[UUID | str]) -> dict[UUID, Document]:
         """Current versions of up to `max_batch` documents by id; missing and deleted ones are left out."""
         return await reads.get_many(await self._bind(), [_known(id) for id in ids])
+
+    def find(
+        self,
+        type: str | None = None,
+        *,
+        where: Mapping[str, Any] | None = None,
+        order: str = finding.NEWEST_FIRST,
+        limit: int = 100,
+        cursor: str | None = None,
+        include_body: bool = True,
+    ) -> Found:
+        """Documents that a filter holds for: `async for` gives all of them, `await ….page()` one page.
+
+        Args:
+            type: only this type; None for all.
+            where: a filter, as `{"status": "draft", "@created_at": {"$gte": moment}}`: a bare name is a field
+                of the body, `@name` an attribute of the document.
+            order: `@created_at`, `@updated_at`, `@name`, `@id`, `@version` or a field; `-` in front descends.
+            limit: documents of one page, at most `max_page`.
+            cursor: where the page before ended; stable under ties and concurrent writes.
+            include_body: without, no body is read.
+
+        Raises:
+            InvalidFilter; with the page LimitExceeded, when no index helps and more than `max_scanned`
+            documents would have to be looked at.
+        """
+        return finding.find(
+            self._bind, type, where=where, order=order, limit=limit, cursor=cursor, include_body=include_body
+        )
+
+    async def count(
+        self, type: str | None = None, *, where: Mapping[str, Any] | None = None, cap: int | None = None
+    ) -> int:
+        """How many documents a filter holds for, exactly; counting stops at `cap`, if one is given."""
+        return await finding.count(await self._bind(), type, where=where, cap=cap)
+
+    async def by_session(
+        self,
+        session: str,
+        *,
+        types: Sequence[str] | None = None,
+        include_body: bool = False,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        """Live documents that a session touched, in the order it first did, from all namespaces."""
+        return await finding.get_by_session(
+            await self._bind(), session, types=types, include_body=include_body, limit=limit, cursor=cursor
+        )
 
     async def history(self, id: UUID | str, *, before: int | None = None, limit: int = 100) -> list[Version]:
         """Versions, newest first, deletions included; `before=` a number continues the listing."""

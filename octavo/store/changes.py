@@ -1,4 +1,4 @@
-"""Changes of documents: each is one statement, and one round trip, that commits head, version, body and event.
+"""Changes of documents: each is one statement, one round trip, and commits head, version, body and event.
 
 A call on a pool commits before it returns; on a transaction it commits with it. Two writers of one document
 wait for each other, so no update is lost; `expect=` turns the wait into a `VersionConflict`.

@@ -11,7 +11,7 @@ import octavo.sync
 from octavo.errors import NotFound, Unavailable, VersionConflict
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def db(server):
     with octavo.sync.open(server.running.data) as opened:
         yield opened

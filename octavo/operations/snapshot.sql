@@ -23,9 +23,13 @@ LIMIT 1
 -- projection makes again from the log. `columns`: without generated ones, which may come out differently on
 -- another server and are made of the others anyway. Sizes are those on disk without indexes.
 WITH parts AS (
-    SELECT coalesce(pg_partition_root(oid)::oid, oid) AS root, oid::regclass::text AS name, pg_table_size(oid) AS bytes
-    FROM pg_class
-    WHERE relkind = 'r'
+    SELECT
+        coalesce(pg_partition_root(part.oid)::oid, part.oid) AS root,
+        part.oid::regclass::text AS name,
+        pg_table_size(part.oid) AS bytes
+    FROM pg_class AS part
+    INNER JOIN pg_namespace AS namespace ON namespace.oid = part.relnamespace
+    WHERE part.relkind = 'r' AND namespace.nspname !~ '^(pg_|information_schema$)'
     ORDER BY name
 )
 SELECT

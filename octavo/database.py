@@ -9,15 +9,23 @@ from types import TracebackType
 from typing import Any
 from uuid import UUID
 
+from octavo.engines.blobs.files import FileBlobs
+from octavo.engines.search.postgres import PostgresSearch
 from octavo.errors import Unavailable
-from octavo.postgres.pool import Runner
+from octavo.feed.reader import Feed
+from octavo.feed.wakeup import Wakeup
+from octavo.postgres.lease import Lease
+from octavo.postgres.pool import Runner as StatementRunner
 from octavo.postgres.record import Record, open_record
+from octavo.projections.runner import DRAIN_SECONDS, Runner
+from octavo.projections.search import SearchProjection
+from octavo.search.query import Hits, Search
 from octavo.settings import Settings, load
 from octavo.store import organizations
 from octavo.store.organizations import Organization
 from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin, parse_actor
-from octavo.workspace import Documents, UnitOfWork, Workspace
+from octavo.workspace import Documents, Events, Parts, UnitOfWork, Workspace
 
 
 def open(record: str | Path | None = None, *, background: bool = True, **settings: Any) -> Octavo:
@@ -66,10 +74,12 @@ class Octavo:
     Attributes:
         settings: what it was opened with.
         record: the PostgreSQL behind it, for operators: `record.health()`.
+        projections: keeps the search index at the end of the log.
     """
 
     settings: Settings
     record: Record
+    projections: Runner
 
     def __init__(self, settings: Settings, *, background: bool = True) -> None:
         self.settings = settings
@@ -80,8 +90,21 @@ class Octavo:
 
     async def __aenter__(self) -> Octavo:
         async with AsyncExitStack() as opening:
-            self.record = await open_record(self.settings)
-            opening.push_async_callback(self.record.close)
+            record = await open_record(self.settings)
+            opening.push_async_callback(record.close)
+            wakeup = Wakeup(record.app, record.listen if record.can_listen else None)
+            opening.push_async_callback(wakeup.close)
+            engine = PostgresSearch(record)
+            search = Search(engine, max_limit=self.settings.max_page)
+            if record.has_system:
+                self.projections = _projections(record, wakeup, engine)
+                search = Search(engine, moved=self.projections.moved, max_limit=self.settings.max_page)
+                opening.push_async_callback(self.projections.stop)
+                if self._background:
+                    self.projections.start()
+            blobs = FileBlobs(blob_directory(self.settings))
+            self._parts = Parts(record.app, wakeup, search, blobs)
+            self.record = record
             self._lifetimes = opening.pop_all()
         return self
 
@@ -112,7 +135,7 @@ class Octavo:
                 known = self._scope(await self._organization_id(name))
             return known
 
-        return Workspace(self._open_record.app, bind)
+        return Workspace(self._open_parts, bind)
 
     @property
     def default(self) -> Workspace:
@@ -127,6 +150,31 @@ class Octavo:
         """The default organization's documents."""
         return self.default.documents
 
+    @property
+    def events(self) -> Events:
+        """The default organization's events."""
+        return self.default.events
+
+    async def search(self, text: str, **options: Any) -> Hits:
+        """Search the default organization; see `Workspace.search`."""
+        return await self.default.search(text, **options)
+
+    async def drain(self, timeout_seconds: float = DRAIN_SECONDS) -> None:
+        """Bring the search index to the end of the log, or wait until the process that keeps it has.
+
+        Raises:
+            PositionTimeout: it is not there in time.
+        """
+        record = self._open_record
+        feed = Feed(record.system, self._open_parts.wakeup, shard=record.shard)
+        while True:
+            status = await self.projections.status()
+            behind = await feed.read(status.position, limit=1)
+            if not behind.events and not status.filling:
+                return
+            to = behind.events[0].position if behind.events else status.position
+            await self.projections.drain(to, timeout_seconds)
+
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Several changes of the default organization in one commit; see `Workspace.transaction`."""
         return self.default.transaction()
@@ -134,15 +182,21 @@ class Octavo:
     @property
     def _open_record(self) -> Record:
         if not hasattr(self, "record"):
-            raise Unavailable("the database is not open", remedy="use `async with octavo.open(…) as db`")
+            raise _not_open()
         return self.record
+
+    @property
+    def _open_parts(self) -> Parts:
+        if not hasattr(self, "_parts"):
+            raise _not_open()
+        return self._parts
 
     async def _organization_id(self, name: str) -> UUID:
         try:
             return UUID(name)
         except ValueError:
             pass
-        system: Runner = self.record.system
+        system: StatementRunner = self.record.system
         if name == self.settings.organization:
             # Whoever opens a database may use its default organization without making it first.
             return (await organizations.find_or_create(system, name)).id
@@ -161,9 +215,25 @@ class Octavo:
             namespace=self.settings.namespace,
             origin=self._origin,
             limits=limits,
-            committed=self._committed,
+            committed=self._parts.wakeup.committed,
             shard=self.record.shard,
         )
 
-    def _committed(self) -> None:
-        """Told after each commit."""
+
+def _projections(record: Record, wakeup: Wakeup, engine: PostgresSearch) -> Runner:
+    feed = Feed(record.system, wakeup, shard=record.shard)
+    projection = SearchProjection(record.system, feed, engine)
+    return Runner(projection, Lease(record.system, projection.name), wakeup)
+
+
+def blob_directory(settings: Settings) -> Path:
+    """Where original files are kept: the setting, or `blobs` in the data directory of an embedded record."""
+    if settings.blobs:
+        return Path(settings.blobs.removeprefix("file:")).expanduser()
+    if "://" in settings.record:
+        return Path("octavo-blobs")
+    return Path(settings.record.removeprefix("embedded:")).expanduser() / "blobs"
+
+
+def _not_open() -> Unavailable:
+    return Unavailable("the database is not open", remedy="use `async with octavo.open(…) as db`")

@@ -87,6 +87,11 @@ class Record:
         return self._system
 
     @property
+    def can_listen(self) -> bool:
+        """Whether notifications of other processes can be heard."""
+        return self._listen is not None
+
+    @property
     def listen(self) -> Mapping[str, Any]:
         """What the driver's `connect` takes for LISTEN; raises `InvalidSetting` if only a pooler is known."""
         if self._listen is None:

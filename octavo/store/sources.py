@@ -29,7 +29,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     key: bytes
-    bytes: int
+    size_bytes: int
     modified_ns: int
     sha256: bytes | None
     documents: tuple[UUID, ...] = ()
@@ -61,7 +61,7 @@ async def record(scope: Scope, sources: Sequence[Source]) -> None:
         scope.namespace,
         [source.key for source in sources],
         [source.path for source in sources],
-        [source.bytes for source in sources],
+        [source.size_bytes for source in sources],
         [source.modified_ns for source in sources],
         [source.sha256 for source in sources],
         ["{" + ",".join(map(str, source.documents)) + "}" for source in sources],
@@ -94,7 +94,7 @@ def _source(row: Row) -> Source:
     return Source(
         path=row["path"],
         key=row["path_key"],
-        bytes=row["bytes"],
+        size_bytes=row["bytes"],
         modified_ns=row["modified_ns"],
         sha256=row["sha256"],
         documents=tuple(row["document_ids"]),

@@ -20,8 +20,9 @@ from octavo.errors import (
     NotFound,
     VersionConflict,
 )
+from octavo.feed.wakeup import Wakeup
 from octavo.postgres.statements import load
-from octavo.workspace import Documents, Workspace
+from octavo.workspace import Documents, Parts, Workspace
 from tests.database.conftest import documents_for
 
 
@@ -29,7 +30,7 @@ def workspace(record, scope) -> Workspace:
     async def bind():
         return scope
 
-    return Workspace(record.app, bind)
+    return Workspace(Parts(record.app, Wakeup(), None, None), bind)
 
 
 ARTICLE = {"title": "Refunds", "status": "draft", "tags": ["legal"]}

@@ -1,18 +1,14 @@
-"""One organization's view of the database: its documents, and transactions over them."""
+"""The documents of one organization and namespace."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from octavo.errors import InvalidInput
-from octavo.postgres.pool import Pool, Row
-from octavo.postgres.transaction import Transaction
+from octavo.postgres.pool import Pool
 from octavo.store import changes, collector, contents, idempotency, reads, tags
 from octavo.store import find as finding
 from octavo.store.changes import Draft
@@ -21,7 +17,6 @@ from octavo.store.find import Found
 from octavo.store.scope import Scope
 from octavo.store.tags import TagMove
 from octavo.store.transaction import transaction
-from octavo.values.actor import Actor, parse_actor
 from octavo.values.document import Difference, Document, Tag, Version
 from octavo.values.json import encode
 from octavo.values.page import Page
@@ -115,7 +110,7 @@ class Documents:
             NotFound, VersionConflict, GuardFailed, InvalidInput.
         """
         scope = await self._bind()
-        known = _known(id)
+        known = known_id(id)
         if idempotency_key is None:
             return await changes.patch(scope, known, changed, metadata=metadata, expect=expect, where=where)
         return await self._once(
@@ -145,7 +140,7 @@ class Documents:
         scope = await self._bind()
         if name is None:
             return await reads.get(
-                scope, _known(id_or_type), version=version, tag=tag, at=at, deleted=deleted
+                scope, known_id(id_or_type), version=version, tag=tag, at=at, deleted=deleted
             )
         if version is None and tag is None and at is None:
             return await reads.get_named(scope, str(id_or_type), name)
@@ -154,7 +149,7 @@ class Documents:
 
     async def get_many(self, ids: Sequence[UUID | str]) -> dict[UUID, Document]:
         """Current versions of up to `max_batch` documents by id; missing and deleted ones are left out."""
-        return await reads.get_many(await self._bind(), [_known(id) for id in ids])
+        return await reads.get_many(await self._bind(), [known_id(id) for id in ids])
 
     def find(
         self,
@@ -207,23 +202,23 @@ class Documents:
 
     async def history(self, id: UUID | str, *, before: int | None = None, limit: int = 100) -> list[Version]:
         """Versions, newest first, deletions included; `before=` a number continues the listing."""
-        return await reads.history(await self._bind(), _known(id), before=before, limit=limit)
+        return await reads.history(await self._bind(), known_id(id), before=before, limit=limit)
 
     async def diff(self, id: UUID | str, before: int, after: int) -> list[Difference]:
         """What changed in body and metadata between two versions, by path."""
-        return await reads.diff(await self._bind(), _known(id), before, after)
+        return await reads.diff(await self._bind(), known_id(id), before, after)
 
     async def revert(self, id: UUID | str, version: int, *, expect: int | None = None) -> Document:
         """Make a new version that is as an earlier one was."""
-        return await changes.revert(await self._bind(), _known(id), version, expect=expect)
+        return await changes.revert(await self._bind(), known_id(id), version, expect=expect)
 
     async def delete(self, id: UUID | str, *, expect: int | None = None) -> Document:
         """Delete: no read, search or listing shows it any more; `restore` brings it back."""
-        return await changes.delete(await self._bind(), _known(id), expect=expect)
+        return await changes.delete(await self._bind(), known_id(id), expect=expect)
 
     async def restore(self, id: UUID | str) -> Document:
         """Bring a deleted document back as it was before."""
-        return await changes.restore(await self._bind(), _known(id))
+        return await changes.restore(await self._bind(), known_id(id))
 
     async def purge(self, id: UUID | str) -> Position:
         """Remove a document for good, with its versions, tags and bodies; only its events stay, without values.
@@ -232,31 +227,31 @@ class Documents:
         the next sweep of orphans.
         """
         scope = await self._bind()
-        purged = await changes.purge(scope, _known(id))
+        purged = await changes.purge(scope, known_id(id))
         await collector.collect(scope, purged.hashes)
         return purged.position
 
     async def tag(self, id: UUID | str, name: str, *, version: int | None = None) -> Tag:
         """Point a tag at a version, the current one if none is given; moving it is atomic."""
-        return await tags.move(await self._bind(), _known(id), name, version)
+        return await tags.move(await self._bind(), known_id(id), name, version)
 
     async def untag(self, id: UUID | str, name: str) -> Position:
         """Take a tag away."""
-        return await tags.remove(await self._bind(), _known(id), name)
+        return await tags.remove(await self._bind(), known_id(id), name)
 
     async def tags(self, id: UUID | str) -> list[Tag]:
         """The tags of a document."""
-        return await tags.current(await self._bind(), _known(id))
+        return await tags.current(await self._bind(), known_id(id))
 
     async def tag_history(
         self, id: UUID | str, name: str | None = None, *, limit: int = 100
     ) -> list[TagMove]:
         """Moves of one tag, or of all tags, newest first."""
-        return await tags.history(await self._bind(), _known(id), name, limit=limit)
+        return await tags.history(await self._bind(), known_id(id), name, limit=limit)
 
     async def content(self, id: UUID | str, *, version: int | None = None) -> Content:
         """What the file behind a document was: checksum, kind, counts and where the original is."""
-        return await contents.get(await self._bind(), _known(id), version)
+        return await contents.get(await self._bind(), known_id(id), version)
 
     async def _once(
         self, scope: Scope, key: str, request: bytes, write: Callable[[Scope], Awaitable[Document]]
@@ -268,101 +263,6 @@ class Documents:
             return await idempotency.once(scope, key, request, write, read)
         async with transaction(self._pool, scope) as inside:
             return await idempotency.once(inside, key, request, write, read)
-
-
-class UnitOfWork:
-    """Several changes and the caller's own SQL in one transaction, for one organization."""
-
-    def __init__(self, scope: Scope) -> None:
-        assert isinstance(scope.runner, Transaction)
-        self._runner = scope.runner
-
-        async def bind() -> Scope:
-            return scope
-
-        self.documents = Documents(bind, None)
-
-    async def execute(self, statement: str, *arguments: object) -> str:
-        """Run your own SQL with `$1` parameters; your tables' policies see `octavo.current_organization()`."""
-        self._runner.expect_foreign_sql()
-        return await self._runner.execute(statement, *arguments)
-
-    async def fetch(self, statement: str, *arguments: object) -> Sequence[Row]:
-        """Rows of your own SQL."""
-        self._runner.expect_foreign_sql()
-        return await self._runner.fetch(statement, *arguments)
-
-    async def fetchrow(self, statement: str, *arguments: object) -> Row | None:
-        """The first row of your own SQL, or None."""
-        self._runner.expect_foreign_sql()
-        return await self._runner.fetchrow(statement, *arguments)
-
-
-class Workspace:
-    """One organization's view of the database.
-
-    `documents` are those of its namespace; `namespace(…)` and `acting(…)` give other views of the same.
-    """
-
-    def __init__(self, pool: Pool, bind: Bind) -> None:
-        self._pool = pool
-        self._bind = bind
-
-    @property
-    def documents(self) -> Documents:
-        """The documents of this organization and namespace."""
-        return Documents(self._bind, self._pool)
-
-    def namespace(self, name: str) -> Workspace:
-        """The same organization, another namespace."""
-        return self._changed(lambda scope: msgspec.structs.replace(scope, namespace=name))
-
-    def acting(
-        self,
-        actor: Actor | str | None = None,
-        *,
-        session: str | None = None,
-        correlation: str | None = None,
-        causation: str | None = None,
-    ) -> Workspace:
-        """The same organization on somebody's behalf: changes are recorded with this actor, session and cause.
-
-        Args:
-            actor: an `Actor`, or `kind:id` with a kind of user, service, agent and system.
-            session: groups what one conversation or job touched.
-            correlation, causation: ids that tell which request and which event this belongs to.
-        """
-        who = parse_actor(actor) if isinstance(actor, str) else actor
-        given = {"actor": who, "session": session, "correlation": correlation, "causation": causation}
-        fields = {name: value for name, value in given.items() if value is not None}
-        return self._changed(
-            lambda scope: msgspec.structs.replace(
-                scope, origin=msgspec.structs.replace(scope.origin, **fields)
-            )
-        )
-
-    def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """Several changes, one commit: `async with db.transaction() as tx`, then `tx.documents`, `tx.execute`.
-
-        Leaving the block commits; an exception rolls everything back. It lasts at most
-        `transaction_timeout_seconds`, because an open writer holds the log's readers back.
-
-        Raises:
-            Contention: a deadlock with other writers; nothing was changed, run the block again.
-        """
-        return _unit_of_work(self._pool, self._bind)
-
-    def _changed(self, change: Callable[[Scope], Scope]) -> Workspace:
-        async def bind() -> Scope:
-            return change(await self._bind())
-
-        return Workspace(self._pool, bind)
-
-
-@asynccontextmanager
-async def _unit_of_work(pool: Pool, bind: Bind) -> AsyncIterator[UnitOfWork]:
-    async with transaction(pool, await bind()) as scope:
-        yield UnitOfWork(scope)
 
 
 def _draft(scope: Scope, document: Mapping[str, Any]) -> Draft:
@@ -377,10 +277,11 @@ def _draft(scope: Scope, document: Mapping[str, Any]) -> Draft:
 
 
 def _uuid(id: UUID | str | None) -> UUID | None:
-    return None if id is None else _known(id)
+    return None if id is None else known_id(id)
 
 
-def _known(id: UUID | str) -> UUID:
+def known_id(id: UUID | str) -> UUID:
+    """An id from what a caller gave; raises `InvalidInput` when it is none."""
     if isinstance(id, UUID):
         return id
     try:

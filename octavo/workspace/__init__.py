@@ -1,0 +1,8 @@
+"""The public face of one organization: documents, events, search, ingest, transactions."""
+
+from octavo.workspace.documents import Documents
+from octavo.workspace.events import Events
+from octavo.workspace.transactions import UnitOfWork
+from octavo.workspace.workspace import Parts, Workspace
+
+__all__ = ["Documents", "Events", "Parts", "UnitOfWork", "Workspace"]

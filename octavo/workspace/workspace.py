@@ -1,0 +1,142 @@
+"""One organization's view of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import msgspec
+
+from octavo.feed.wakeup import Wakeup
+from octavo.postgres.pool import Pool
+from octavo.roles.blobs import Blobs
+from octavo.search.query import Fallback, Hits, Search
+from octavo.store.scope import Scope
+from octavo.values.actor import Actor, parse_actor
+from octavo.values.position import Position
+from octavo.workspace.documents import Bind, Documents
+from octavo.workspace.events import Events
+from octavo.workspace.transactions import UnitOfWork, unit_of_work
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What the views of all organizations share; made by the database."""
+
+    pool: Pool
+    wakeup: Wakeup
+    search: Search
+    blobs: Blobs
+
+
+class Workspace:
+    """One organization's view of the database.
+
+    `documents` are those of its namespace; `namespace(…)` and `acting(…)` give other views of the same.
+    """
+
+    def __init__(self, parts: Parts, bind: Bind) -> None:
+        self._parts = parts
+        self._bind = bind
+
+    @property
+    def documents(self) -> Documents:
+        """The documents of this organization and namespace."""
+        return Documents(self._bind, self._parts.pool)
+
+    @property
+    def events(self) -> Events:
+        """What happened to this organization's documents, and its own streams."""
+        return Events(self._bind, self._parts.pool, self._parts.wakeup)
+
+    async def search(
+        self,
+        text: str,
+        *,
+        type: str | Sequence[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        order: str | None = None,
+        limit: int = 10,
+        cursor: str | None = None,
+        after: Position | str | None = None,
+        wait_seconds: float = 5.0,
+        fallback: Fallback = "error",
+    ) -> Hits:
+        """Documents of this organization and namespace with these words, best first.
+
+        Args:
+            text: words, `"phrases"`, `-exclusions`, `prefix*` and `OR`.
+            type: only these types.
+            where: a filter, as in `documents.find`, asked of the documents' current state.
+            order: None for relevance, or as in `documents.find`.
+            limit: hits of the page.
+            cursor: that of the page before, with everything else the same.
+            after: read your own writes: a position a write returned.
+            wait_seconds: how long to wait for the index to get there.
+            fallback: what to do then: "error" raises `PositionTimeout`, "stale" answers as far as it is.
+
+        Returns:
+            Hits whose `highlight` is HTML with the matches in `<mark>`. A deleted document never appears.
+
+        Raises:
+            InvalidInput, InvalidFilter, LimitExceeded, PositionTimeout.
+        """
+        scope = await self._bind()
+        return await self._parts.search.search(
+            scope.organization,
+            text,
+            namespace=scope.namespace,
+            type=type,
+            where=where,
+            order=order,
+            limit=limit,
+            cursor=cursor,
+            after=after,
+            wait_seconds=wait_seconds,
+            fallback=fallback,
+        )
+
+    def namespace(self, name: str) -> Workspace:
+        """The same organization, another namespace."""
+        return self._changed(lambda scope: msgspec.structs.replace(scope, namespace=name))
+
+    def acting(
+        self,
+        actor: Actor | str | None = None,
+        *,
+        session: str | None = None,
+        correlation: str | None = None,
+        causation: str | None = None,
+    ) -> Workspace:
+        """The same organization on somebody's behalf: changes are recorded with this actor, session and cause.
+
+        Args:
+            actor: an `Actor`, or `kind:id` with a kind of user, service, agent and system.
+            session: groups what one conversation or job touched.
+            correlation, causation: ids that tell which request and which event this belongs to.
+        """
+        who = parse_actor(actor) if isinstance(actor, str) else actor
+        given = {"actor": who, "session": session, "correlation": correlation, "causation": causation}
+        fields = {name: value for name, value in given.items() if value is not None}
+        return self._changed(
+            lambda scope: msgspec.structs.replace(
+                scope, origin=msgspec.structs.replace(scope.origin, **fields)
+            )
+        )
+
+    def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Several changes, one commit: `async with db.transaction() as tx`, then `tx.documents`, `tx.execute`.
+
+        Leaving the block commits; an exception rolls everything back. It lasts at most
+        `transaction_timeout_seconds`, because an open writer holds the log's readers back.
+
+        Raises:
+            Contention: a deadlock with other writers; nothing was changed, run the block again.
+        """
+        return unit_of_work(self._parts.pool, self._bind)
+
+    def _changed(self, change: Callable[[Scope], Scope]) -> Workspace:
+        async def bind() -> Scope:
+            return change(await self._bind())
+
+        return Workspace(self._parts, bind)

@@ -30,10 +30,6 @@ SELECT number, name, phase, checksum, state, error, started_at, completed_at, du
 FROM octavo.migration
 ORDER BY number
 
--- name: read_schema_state
--- scope: system
-SELECT number, name, state FROM octavo.migration ORDER BY number
-
 -- name: try_lock
 -- scope: system
 -- Asked again and again instead of waited for: a waiting statement holds a snapshot, and CREATE INDEX

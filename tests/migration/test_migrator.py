@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from octavo.errors import MigrationFault
+from octavo.postgres import server as embedded
 from octavo.postgres.migration import read_migrations, required_number
 from octavo.postgres.migrator import migrate, plan, status
 from octavo.postgres.server import Server
@@ -41,19 +45,44 @@ async def test_a_new_database_is_migrated_from_top_to_bottom_and_then_there_is_n
 async def test_many_processes_at_once_apply_each_migration_once(server, empty):
     """S1-133"""
     arguments = json.dumps(admin_of(server, empty))
-    processes = await asyncio.gather(
-        *(
-            asyncio.create_subprocess_exec(
-                sys.executable, "-c", A_PROCESS, arguments, stdout=asyncio.subprocess.PIPE
-            )
-            for _ in range(4)
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            A_PROCESS,
+            arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
-    )
+        for _ in range(4)
+    ]
 
-    told = [(await process.communicate())[0] for process in processes]
+    ends = await asyncio.gather(*(process.communicate() for process in processes))
 
-    assert sorted(int(count) for count in told) == [0, 0, 0, len(read_migrations())]
+    assert [faults.decode() for _, faults in ends] == [""] * 4
+    assert sorted(int(count) for count, _ in ends) == [0, 0, 0, len(read_migrations())]
     assert await ask(server, empty, "SELECT count(*) FROM octavo.epoch") == 1
+
+
+@pytest.fixture
+def new_server() -> Iterator[Server]:
+    """A server without any of the roles."""
+    folder = Path(tempfile.mkdtemp(prefix="octavo-roles-"))
+    folder.chmod(0o755)
+    running = embedded.open_server(folder / "data", settings={"fsync": "off", "shared_buffers": "32MB"})
+    yield running
+    running.close()
+    embedded.destroy(folder / "data", force=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def test_several_databases_of_a_new_server_are_migrated_at_the_same_time(new_server):
+    """Roles belong to the server, and no lock spans its databases."""
+    names = [f"database_{number}" for number in range(4)] * 2
+
+    done = await asyncio.gather(*(migrate(admin_of(new_server, name)) for name in names))
+
+    assert sorted(len(applied) for applied in done) == [0] * 4 + [len(read_migrations())] * 4
 
 
 async def test_a_failure_stays_in_the_ledger_and_nothing_it_did_stays(server, empty):

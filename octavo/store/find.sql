@@ -5,7 +5,7 @@
 --   {scope}     what the index in question narrows to: namespace, type, the cursor, a range of the sort value
 --   {narrowed}  what indexes find of the filter          {rest}   what has to be looked at
 --   {key}       the sort value   {order}, {key_order}    the order by it and the id, in octavo.lookup and outside
---   {limit}     documents of the page and one more       {bound}  one more than may be looked at, or null
+--   {limit}     documents of the page and one more       {bound}, {most}  one more than may be looked at
 
 -- fragment: page
 -- The documents of the page, up to a sum of bytes; LIMIT 1 makes each of them one look by key.
@@ -55,8 +55,8 @@ ORDER BY {key_order}
             ORDER BY {order}
             LIMIT {bound}
         ) AS walked
+        -- No ORDER BY out here: with it PostgreSQL forgets the LIMIT while it plans the inside, and sorts everything.
         WHERE refused OR ({walked})
-        ORDER BY {key_order}
         LIMIT {limit}
 
 -- name: list_page

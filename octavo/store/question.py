@@ -27,6 +27,7 @@ _INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "@name": (("@namespace",),),
     "@id": ((),),
 }
+_UNBOUNDED = 2**62
 _RANGES = {"gt", "gte", "lt", "lte", "prefix"}
 _TYPES: Mapping[Kind, str] = {"moment": "timestamptz", "text": "text", "id": "uuid", "integer": "integer"}
 
@@ -161,7 +162,7 @@ class _Builder:
         if not asked:
             return fill(_sql.list_page, self._parts)
         self._parts["walked"] = compiler.sql(Every(tuple(asked)))
-        self._parts["bound"] = compiler.parameter(self._limits.scanned + 1 if rest else None, "bigint")
+        self._parts["bound"] = compiler.parameter(self._limits.scanned + 1 if rest else _UNBOUNDED, "bigint")
         narrowed = compiler.narrowed(Every(tuple(asked)))
         if narrowed is None:
             return fill(_sql.scan_page, self._parts)

@@ -96,7 +96,7 @@ class Filter(msgspec.Struct, frozen=True):
     @property
     def fingerprint(self) -> str:
         """Sixteen letters that tell this filter from any other."""
-        return hashlib.sha256(msgspec.msgpack.encode(self.root)).hexdigest()[:16]
+        return hashlib.sha256(msgspec.json.encode(self.root)).hexdigest()[:16]
 
     @property
     def conditions(self) -> list[Condition]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from octavo.errors import Conflict, InvalidSetting, MigrationNeeded
+from octavo.errors import Conflict, InvalidSetting, MigrationNeeded, Unavailable
 from octavo.postgres import admission, health
 from octavo.postgres.background import Background
 from octavo.postgres.connect import Reached, reach
@@ -56,6 +57,7 @@ class Record:
         self.server = server
         self._system = system
         self._listen = listen
+        self._revival: Background | None = None
         self._partitions = Background(
             "partitions",
             self._partitions_step,
@@ -122,12 +124,27 @@ class Record:
 
     async def close(self) -> None:
         """Close the connections and give the embedded server back; safe to call twice."""
+        if self._revival is not None:
+            await self._revival.stop()
         await self._partitions.stop()
         await self.app.close()
         if self._system is not None:
             await self._system.close()
         if self.server is not None:
             self.server.close()
+
+    def watch_server(self, settings: Settings) -> None:
+        """Start the embedded server again whenever it dies while this record is open."""
+
+        async def revive() -> bool:
+            if self.server is not None and not self.server.is_alive:
+                log.warning("the embedded server has died and is started again")
+                dead, self.server = self.server, await _start_server(settings)
+                dead.close()
+            return False
+
+        self._revival = Background("server", revive, first_wait_seconds=0.5, longest_fault_wait_seconds=5.0)
+        self._revival.start()
 
     async def begin(self) -> None:
         """Find the epoch, keep partitions ahead, and see to it that both stay; part of `open_record`."""
@@ -190,14 +207,27 @@ async def open_record(settings: Settings) -> Record:
 
 
 async def _open_embedded(settings: Settings) -> Record:
-    server = await _start_server(settings)
+    deadline = time.monotonic() + settings.start_timeout_seconds
+    while True:
+        server = await _start_server(settings)
+        try:
+            return await _open_server_record(settings, server)
+        except Unavailable:
+            # The server we joined was killed before we reached it: the next round starts it again.
+            if server.is_alive or time.monotonic() > deadline:
+                raise
+
+
+async def _open_server_record(settings: Settings, server: Server) -> Record:
     try:
         await migrate(server.running.dsn("octavo_admin"))
         app, system = server.running.dsn("octavo_app"), server.running.dsn("octavo_system")
-        return await _open(settings, Way(app), Way(system), listen=system, server=server)
+        record = await _open(settings, Way(app), Way(system), listen=system, server=server)
     except BaseException:
         server.close()
         raise
+    record.watch_server(settings)
+    return record
 
 
 async def _start_server(settings: Settings) -> Server:

@@ -50,6 +50,11 @@ class Server:
         self._share: int | None = share
         self._holder = os.getpid()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the server's main process lives; False after somebody killed it."""
+        return postmaster.living(directory.at(self.running.data).cluster) is not None
+
     def close(self) -> None:
         """Give the share back; closing twice is fine. The server goes on for the idle time."""
         share, self._share = self._share, None

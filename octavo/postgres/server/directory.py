@@ -32,7 +32,7 @@ from pathlib import Path
 from octavo.errors import ServerFault, StorageFault
 from octavo.postgres.server import locks, postmaster
 from octavo.postgres.server.account import Account
-from octavo.postgres.server.binaries import STATE
+from octavo.postgres.server.binaries import STATE, make_passable
 
 FORMAT = 1
 STOP_SECONDS = 60.0
@@ -222,8 +222,8 @@ def settle(directory: DataDirectory, account: Account) -> None:
 
 
 def _make_elsewhere(home: Path, directory: DataDirectory, account: Account) -> None:
-    STATE.mkdir(mode=0o755, exist_ok=True)
-    ELSEWHERE.mkdir(mode=0o711, exist_ok=True)
+    make_passable(STATE, 0o755)
+    make_passable(ELSEWHERE, 0o711)
     if (home / "cluster").exists():  # its data directory was deleted by hand; we do not delete data unasked
         postmaster.stop(home / "cluster", signal.SIGINT, STOP_SECONDS)
         home.rename(home.with_name(f"{home.name}.left-{datetime.now(UTC):%Y%m%d%H%M%S}"))

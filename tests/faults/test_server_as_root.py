@@ -98,6 +98,17 @@ def test_a_copy_of_the_links_alone_is_refused_and_does_not_endanger_the_cluster(
     open_server(blocked / "data").close()
 
 
+def test_a_moved_directory_takes_its_cluster_elsewhere_along(blocked):
+    open_server(blocked / "data").close()
+    stop(blocked / "data")
+    home = status(blocked / "data").cluster.parent
+
+    (blocked / "data").rename(blocked / "moved")
+
+    destroy(blocked / "moved")
+    assert not home.exists()
+
+
 def test_a_data_directory_deleted_by_hand_leaves_no_running_server_and_doctor_finds_the_rest(blocked):
     open_server(blocked / "data", idle_stop=0.05).close()
     home = status(blocked / "data").cluster.parent

@@ -12,7 +12,8 @@ import pytest
 
 from octavo.errors import ServerFault, StorageFault
 from octavo.postgres.server import destroy, open_server, status, stop
-from octavo.postgres.server.directory import at, socket_fits
+from octavo.postgres.server.directory import at
+from octavo.postgres.server.sockets import fits
 from tests.faults.servers import eventually, keepers, modes_open_to_others, value, wrong
 
 
@@ -147,7 +148,7 @@ async def test_a_path_too_long_for_a_socket_is_no_obstacle(place, made_once, mon
 
     server = open_server(long)
 
-    assert not socket_fits(long / "run")
+    assert not fits(long / "run")
     assert await value(server.running, "SELECT 1") == 1
     socket = server.running.socket
     assert socket.parent == Path(tempfile.gettempdir())

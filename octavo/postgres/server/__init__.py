@@ -4,6 +4,7 @@ lifecycle    open, share, keep, stop, destroy, status: the public part
 doctor       what can be wrong with a data directory, and the remedy
 cluster      initdb, configuration, start
 directory    what is where, and whose it is
+sockets      where the socket is
 binaries     PostgreSQL's programs
 account      the operating system's user the server runs under
 postmaster   the server process, seen from outside

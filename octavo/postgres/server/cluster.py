@@ -15,8 +15,9 @@ from octavo.errors import InvalidSetting, ServerFault
 from octavo.postgres.server import faults, locks, postmaster
 from octavo.postgres.server.account import Account, named
 from octavo.postgres.server.binaries import Binaries, of_major
-from octavo.postgres.server.directory import PORT, DataDirectory, make_private, write_private
+from octavo.postgres.server.directory import DataDirectory, make_private, write_private
 from octavo.postgres.server.postmaster import Postmaster
+from octavo.postgres.server.sockets import PORT
 
 log = logging.getLogger("octavo.postgres")
 

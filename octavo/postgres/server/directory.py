@@ -21,8 +21,6 @@ import os
 import re
 import shutil
 import signal
-import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,8 +34,6 @@ from octavo.postgres.server.binaries import STATE, make_passable
 
 FORMAT = 1
 STOP_SECONDS = 60.0
-PORT = 5432  # only a part of the socket's name: there is no TCP
-LONGEST_SOCKET = 107  # bytes: sun_path of Linux without its closing zero
 ELSEWHERE = STATE / "clusters"
 _NOT_OURS = frozenset({"lost+found"})  # of a fresh mount
 _FIRST_OURS = frozenset({"lock", "lock/start", "lock/share", "lock/octavo.json"})  # before there is a marker
@@ -202,7 +198,7 @@ def make_private(path: Path) -> None:
         if path.is_symlink() or not path.is_dir():
             raise
         return
-    _give(path, like=path.parent)
+    give(path, like=path.parent)
 
 
 def settle(directory: DataDirectory, account: Account) -> None:
@@ -215,7 +211,7 @@ def settle(directory: DataDirectory, account: Account) -> None:
         for path in (directory.path, *_below(directory.path)):
             os.chown(path, account.uid, account.gid, follow_symlinks=False)
         return
-    home = ELSEWHERE / _digest(directory.path)
+    home = ELSEWHERE / digest(directory.path)
     _make_elsewhere(home, directory, account)
     if not directory.cluster.is_symlink():
         directory.cluster.symlink_to(home / "cluster")
@@ -233,93 +229,32 @@ def _make_elsewhere(home: Path, directory: DataDirectory, account: Account) -> N
         (home / "data").symlink_to(directory.path)
 
 
-def refuse_copy(directory: DataDirectory) -> None:
-    """Raise ServerFault if the linked cluster belongs to another directory, of which this one is a copy."""
+def belongs_here(directory: DataDirectory) -> bool:
+    """Whether the cluster is this directory's own; False for a copy of a directory whose cluster is elsewhere.
+
+    A cluster elsewhere names its directory; if that was moved here, it is told.
+    """
     back = directory.home / "data"
     if directory.home == directory.path or not back.is_symlink():
-        return
+        return directory.home == directory.path
     owner = DataDirectory(back.readlink())
     if owner.path == directory.path:
-        return
+        return True
     if owner.cluster.is_symlink() and owner.home == directory.home:
+        return False
+    back.unlink()
+    back.symlink_to(directory.path)
+    return True
+
+
+def refuse_copy(directory: DataDirectory) -> None:
+    """Raise ServerFault if the linked cluster belongs to another directory, of which this one is a copy."""
+    if not belongs_here(directory):
         raise ServerFault(
-            f"{directory.path} is a copy of {owner.path} without its cluster, which is in {directory.home}",
+            f"{directory.path} is a copy of {(directory.home / 'data').resolve()} without its cluster,"
+            f" which is in {directory.home}",
             remedy="copy with `octavo backup` and `octavo restore`",
         )
-    back.unlink()  # the directory was moved
-    back.symlink_to(directory.path)
-
-
-def place_socket(directory: DataDirectory, account: Account) -> Path:
-    """Make the directory of the socket, and `run` lead to it; to be called while no server runs.
-
-    Raises:
-        ServerFault: every possible place is too long, or taken by another user.
-    """
-    target = _socket_directory(directory, account)
-    if target != directory.run:
-        _link(directory.run, target)
-    for name in (
-        f".s.PGSQL.{PORT}",
-        f".s.PGSQL.{PORT}.lock",
-    ):  # of a killed server: the number in it may live again
-        (target / name).unlink(missing_ok=True)
-    return target
-
-
-def _socket_directory(directory: DataDirectory, account: Account) -> Path:
-    run = directory.home / "run"
-    if socket_fits(run):
-        if directory.run.is_symlink() and run == directory.run:
-            directory.run.unlink()
-        make_private(run)
-        return run
-    for parent in _short_parents():
-        candidate = parent / f"octavo-{account.uid}-{_digest(directory.path)}"
-        if socket_fits(candidate) and parent.is_dir() and account.reaches(parent):
-            return _make_short(candidate, account)
-    raise ServerFault(
-        f"the socket in {run} has a path of more than {LONGEST_SOCKET} bytes, and no shorter place was found",
-        remedy="set TMPDIR to a short path, or move the data directory",
-    )
-
-
-def socket_fits(directory: Path) -> bool:
-    """Whether a socket in `directory` has a path that the operating system takes."""
-    return len(os.fsencode(directory / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET
-
-
-def _short_parents() -> Iterator[Path]:
-    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
-        yield Path(runtime)
-    yield Path(tempfile.gettempdir()).resolve()
-    yield Path("/tmp")  # noqa: S108 - the name below is checked for owner, mode and links before it is used
-
-
-def _make_short(path: Path, account: Account) -> Path:
-    """A private directory in a place where others can write: ours from the start, or refused."""
-    with suppress(FileExistsError):
-        path.mkdir(mode=0o700)
-    if path.lstat().st_uid == os.geteuid():
-        os.chown(path, account.uid, account.gid, follow_symlinks=False)
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != account.uid:
-        raise ServerFault(
-            f"{path}, the place for the socket, is not private to {account.name}: somebody else made it",
-            remedy="remove it, or set TMPDIR to a directory of your own",
-        )
-    return path
-
-
-def _link(link: Path, target: Path) -> None:
-    if link.is_symlink():
-        if link.readlink() == target:
-            return
-        link.unlink()
-    elif link.is_dir():
-        shutil.rmtree(link)
-    link.symlink_to(target)
-    _give(link, like=link.parent)
 
 
 def clear(directory: DataDirectory) -> None:
@@ -341,8 +276,7 @@ def clear(directory: DataDirectory) -> None:
 
 def _places_elsewhere(directory: DataDirectory) -> Iterator[Path]:
     """Directories outside that belong to this one; a link that does not look like ours is not followed."""
-    back = directory.home / "data"
-    if directory.home != directory.path and back.is_symlink() and back.readlink() == directory.path:
+    if directory.home != directory.path and belongs_here(directory):
         yield directory.home
     run = directory.run.readlink() if directory.run.is_symlink() else directory.run
     if re.fullmatch(r"octavo-\d+-[0-9a-f]{16}", run.name) and run.is_dir() and not run.is_symlink():
@@ -367,11 +301,13 @@ def _below(place: Path) -> Iterator[Path]:
             yield Path(folder, name)
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """A short name for a path."""
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
 
 
-def _give(path: Path, *, like: Path) -> None:
+def give(path: Path, *, like: Path) -> None:
+    """As root, make the owner of `like` the owner of `path`."""
     if os.geteuid() == 0:
         owner = like.stat()
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octavo.errors import OctavoError
-from octavo.postgres.server import binaries, directory, locks, postmaster
+from octavo.postgres.server import binaries, directory, locks, postmaster, sockets
 from octavo.postgres.server.account import server_account
 from octavo.postgres.server.cluster import is_whole
 from octavo.postgres.server.directory import DataDirectory
@@ -137,7 +137,7 @@ def _socket(place: DataDirectory) -> tuple[bool, str, str]:
     found = postmaster.living(place.cluster)
     if found:
         return found.socket.is_dir(), f"{found.socket}", "stop the server with --force and start it again"
-    if directory.socket_fits(place.home / "run"):
+    if sockets.fits(place.home / "run"):
         return True, f"{place.home / 'run'} is short enough", ""
     return True, f"{place.home / 'run'} is too long, a private directory in a shorter place will be used", ""
 

@@ -19,11 +19,12 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from octavo.errors import ServerFault
-from octavo.postgres.server import binaries, cluster, directory, faults, keeper, locks, postmaster
+from octavo.postgres.server import binaries, cluster, directory, faults, keeper, locks, postmaster, sockets
 from octavo.postgres.server.account import ourselves, server_account
 from octavo.postgres.server.cluster import DATABASE, Cluster
-from octavo.postgres.server.directory import PORT, DataDirectory
+from octavo.postgres.server.directory import DataDirectory
 from octavo.postgres.server.postmaster import Postmaster
+from octavo.postgres.server.sockets import PORT
 
 STOP_SECONDS = 60.0
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
@@ -286,7 +287,7 @@ def _start(place: DataDirectory, settings: Mapping[str, str], deadline: float) -
     directory.refuse_copy(place)
     _require_reach(made)
     cluster.check_version(made)
-    socket = directory.place_socket(place, account)
+    socket = sockets.place(place, account)
     cluster.configure(made, settings)
     _ensure_keeper(place)  # before the server: it must not outlive us unwatched
     return cluster.start(made, socket, deadline)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import msgspec
 
-from octavo.errors import AccessDenied, InvalidSetting, MigrationNeeded, RecordFault
+from octavo.errors import AccessDenied, InvalidSetting, MigrationNeeded
 from octavo.postgres.migration import read_migrations, required_number
-from octavo.postgres.migrator import OLDEST_SERVER, pending
+from octavo.postgres.migrator import pending
 from octavo.postgres.pool import Pool
 from octavo.postgres.statements import load
 
@@ -27,15 +27,6 @@ class Role(msgspec.Struct, frozen=True):
     has_ledger: bool
     database: str
     connections: int
-
-
-def check_version(major: int) -> None:
-    """Refuse a server that lacks what we build on (transaction_timeout, incremental backup)."""
-    if major < OLDEST_SERVER:
-        raise RecordFault(
-            f"the server is PostgreSQL {major}; Octavo needs {OLDEST_SERVER} or newer",
-            remedy="upgrade the server, or use the embedded one",
-        )
 
 
 async def describe(pool: Pool) -> Role:

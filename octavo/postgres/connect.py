@@ -10,9 +10,10 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from octavo.errors import Unavailable
+from octavo.errors import RecordFault, Unavailable
 from octavo.postgres.translate import DRIVER_ERRORS, translate, translate_connect
 
+OLDEST_SERVER = 17  # the major version
 RETRY_SECONDS = 0.2
 # A server that starts, recovers or has no place just now; the next try may succeed.
 _NOT_NOW = (
@@ -24,6 +25,15 @@ _NOT_NOW = (
     FileNotFoundError,
 )
 _PROBES = 3
+
+
+def check_version(major: int) -> None:
+    """Refuse a server that lacks what we build on (transaction_timeout, incremental backup)."""
+    if major < OLDEST_SERVER:
+        raise RecordFault(
+            f"the server is PostgreSQL {major}; Octavo needs {OLDEST_SERVER} or newer",
+            remedy="upgrade the server, or use the embedded one",
+        )
 
 
 async def connect(arguments: Mapping[str, Any], *, pooled: bool = False) -> asyncpg.Connection:

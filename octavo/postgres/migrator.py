@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import msgspec
 
-from octavo.errors import MigrationFault, MigrationNeeded, OctavoError, RecordFault, Unavailable
+from octavo.errors import MigrationFault, OctavoError, Unavailable
+from octavo.postgres.administration import administering
 from octavo.postgres.backoff import backoff_seconds
-from octavo.postgres.connect import connect
 from octavo.postgres.epoch import keep_epoch
 from octavo.postgres.migration import PHASES, Migration, Phase, read_migrations
 from octavo.postgres.statements import load
-from octavo.postgres.translate import DRIVER_ERRORS, is_fatal, translate
+from octavo.postgres.translate import DRIVER_ERRORS, is_fatal
 
 _sql = load("octavo.postgres", "migrator.sql")
 _roles = load("octavo.postgres", "roles.sql")
-
-OLDEST_SERVER = 17
 
 Ledger = Mapping[int, Mapping[str, Any]]
 State = Literal["completed", "failed", "started", "pending", "changed", "unknown"]
@@ -91,7 +87,7 @@ async def migrate(
         Unavailable: the server does not answer, or another process migrates longer than the patience.
     """
     known = list(migrations if migrations is not None else read_migrations())
-    async with _administering(arguments, lock_timeout_seconds) as connection:
+    async with administering(arguments, lock_timeout_seconds) as connection:
         if await _is_prepared(connection) and not pending(known, await _ledger(connection), until):
             await keep_epoch(connection)
             return []
@@ -109,7 +105,7 @@ async def status(
     """Every migration known to this version or to the ledger, by number."""
     files = migrations if migrations is not None else read_migrations()
     known = {migration.number: migration for migration in files}
-    async with _administering(arguments, 2.0, create=False) as connection:
+    async with administering(arguments, 2.0, create=False) as connection:
         ledger = await _ledger(connection)
     return [_status(known.get(number), ledger.get(number)) for number in sorted(known.keys() | ledger.keys())]
 
@@ -125,7 +121,7 @@ async def plan(
     A record that has no roles or no schema yet begins with a migration of number 0 that makes them.
     """
     known = list(migrations if migrations is not None else read_migrations())
-    async with _administering(arguments, 2.0, create=False) as connection:
+    async with administering(arguments, 2.0, create=False) as connection:
         waiting = pending(known, await _ledger(connection), until)
         if await _is_prepared(connection):
             return waiting
@@ -290,66 +286,3 @@ def _status(migration: Migration | None, row: Mapping[str, Any] | None) -> Migra
     return MigrationStatus(
         **{name: row[name] for name in MigrationStatus.__struct_fields__ if name != "state"}, state=state
     )
-
-
-@asynccontextmanager
-async def _administering(
-    arguments: Mapping[str, Any], lock_timeout_seconds: float, *, create: bool = True
-) -> AsyncIterator[asyncpg.Connection]:
-    """The administrator's connection, without time limits but for locks; its end frees the migration lock."""
-    limits = {
-        "application_name": "octavo migrate",
-        "lock_timeout": f"{round(lock_timeout_seconds * 1000)}ms",
-        "statement_timeout": "0",
-        "transaction_timeout": "0",
-        "idle_in_transaction_session_timeout": "0",
-        "search_path": "pg_catalog, public",
-    }
-    settings = {**arguments.get("server_settings", {}), **limits}
-    connection = await _connect_or_create({**arguments, "server_settings": settings}, create=create)
-    try:
-        await _check_server(connection)
-        yield connection
-    except DRIVER_ERRORS as error:
-        raise translate(error) from error
-    finally:
-        connection.terminate() if connection.is_closed() else await connection.close(timeout=5)
-
-
-async def _check_server(connection: asyncpg.Connection) -> None:
-    version = connection.get_server_version()
-    if version.major < OLDEST_SERVER:
-        raise RecordFault(
-            f"the server is PostgreSQL {version.major}; Octavo needs {OLDEST_SERVER} or newer",
-            remedy="upgrade the server, or use the embedded one",
-        )
-    if connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()"):
-        raise _pooler()
-
-
-def _pooler() -> MigrationFault:
-    return MigrationFault(
-        "a connection pooler stands between Octavo and the server, and a migration cannot pass it",
-        remedy="set record_admin or record_direct to a URL that reaches the server itself",
-    )
-
-
-async def _connect_or_create(arguments: Mapping[str, Any], *, create: bool) -> asyncpg.Connection:
-    try:
-        return await connect(arguments)
-    except MigrationNeeded:  # there is no such database
-        if not create:
-            raise
-    except Unavailable as error:
-        if isinstance(error.__cause__, asyncpg.ProtocolViolationError):  # it knows no lock_timeout
-            raise _pooler() from error
-        raise
-    name = arguments.get("database") or unquote(urlsplit(arguments.get("dsn", "")).path.lstrip("/"))
-    connection = await connect({**arguments, "database": "postgres"})
-    try:
-        await connection.execute(await connection.fetchval(_sql.format_create_database, name))
-    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-        pass  # another process was faster
-    finally:
-        await connection.close(timeout=5)
-    return await connect(arguments)

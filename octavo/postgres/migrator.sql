@@ -79,7 +79,3 @@ INNER JOIN pg_class AS relation ON relation.oid = indexed.indexrelid
 INNER JOIN pg_namespace AS namespace ON namespace.oid = relation.relnamespace
 WHERE NOT indexed.indisvalid AND relation.relkind = 'i' AND namespace.nspname = 'octavo'
     AND strpos($1, relation.relname) > 0
-
--- name: format_create_database
--- scope: system
-SELECT format('CREATE DATABASE %I', $1::text) AS create_database

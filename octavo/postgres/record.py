@@ -20,7 +20,7 @@ import msgspec
 from octavo.errors import Conflict, InvalidSetting, MigrationNeeded, Unavailable
 from octavo.postgres import admission, health
 from octavo.postgres.background import Background
-from octavo.postgres.connect import Reached, reach
+from octavo.postgres.connect import Reached, check_version, reach
 from octavo.postgres.epoch import keep_epoch, look
 from octavo.postgres.health import GateHolder, Health
 from octavo.postgres.migrator import migrate
@@ -263,7 +263,7 @@ async def _open_outside(settings: Settings) -> Record:
 async def _way(url: str) -> Way:
     arguments = {"dsn": url}
     reached: Reached = await reach(arguments)
-    admission.check_version(reached.major)
+    check_version(reached.major)
     return Way(arguments, reached.pooled)
 
 

@@ -1,9 +1,9 @@
 """Named SQL statements, read once from the `.sql` files beside the modules that use them.
 
 A file holds blocks that begin with `-- name: put_document`. A block that begins with `-- fragment: tail` is no
-statement but a piece that others of the same file take in by the line `-- include: tail`. A line `-- scope: system` after the name says
-that the statement serves all organizations and runs as `octavo_system`; every other one carries its
-organization as a parameter of the type `octavo.organization`.
+statement but a piece that others of the same file take in by the line `-- include: tail`. A line
+`-- scope: system` after the name says that the statement serves all organizations and runs as `octavo_system`;
+every other one carries its organization as a parameter of the type `octavo.organization`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from octavo.errors import (
     Unavailable,
 )
 from octavo.postgres import server as embedded
-from octavo.postgres.admission import check_version
+from octavo.postgres.connect import check_version
 from octavo.postgres.migrator import migrate
 from octavo.postgres.record import open_record
 from octavo.postgres.server import Server

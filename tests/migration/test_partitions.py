@@ -72,3 +72,13 @@ async def test_writers_go_on_while_a_partition_is_made(server: Server, fresh_rec
 
         assert len(made) == 2
         assert await writer.fetchval(EVENT, datetime.now(UTC)) == month_names(1)[0]
+
+
+async def test_an_open_record_makes_them_again_and_again(server: Server, fresh_record, fresh_database: str):
+    async with administrator(server, fresh_database) as admin:
+        await admin.execute(f"DROP TABLE {month_names(3)[2]}")
+
+        fresh_record._partitions.wake()  # a day has passed
+
+        while month_names(3)[2] not in await admin.fetchval(PARTITIONS):
+            pass

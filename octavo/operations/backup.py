@@ -24,6 +24,7 @@ from octavo.errors import BackupFault, InvalidInput, InvalidSetting, NotFound, S
 from octavo.operations import dumps, snapshot
 from octavo.operations.manifest import BLOBS, RECORD, SUMS, Manifest, Table, write_manifest
 from octavo.operations.meter import Meter, watch_copies
+from octavo.operations.originals import save
 from octavo.operations.progress import Progress, silent
 from octavo.operations.snapshot import Snapshot
 from octavo.operations.staging import sha256_of_file, staged, sync_file
@@ -167,29 +168,16 @@ async def _copy_blobs(blobs: Blobs, building: Path, dumped: _Dumped) -> list[str
 
     async def copy(key: str) -> None:
         try:
-            dumped.meter.add(await _copy_blob(blobs, key, building / BLOBS))
+            digest_of(key)  # before it is taken as a path
+            target = building / BLOBS / key
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            dumped.meter.add(await save(blobs, key, target))
         except (NotFound, StorageFault, InvalidInput):
             damaged.append(key)
 
     for keys in _chunks(building / _LIST):
         await together(copy(key) for key in keys)
     return sorted(damaged)
-
-
-async def _copy_blob(blobs: Blobs, key: str, folder: Path) -> int:
-    digest_of(key)
-    target = folder / key
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    written = 0
-    try:
-        with target.open("wb") as file:
-            async for piece in blobs.read(key):
-                written += file.write(piece)
-        await asyncio.to_thread(sync_file, target)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
-    return written
 
 
 def _chunks(path: Path) -> Iterator[list[str]]:

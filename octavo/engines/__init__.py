@@ -1,0 +1,1 @@
+"""What serves the roles: one module an engine; siblings know nothing of each other."""

@@ -1,0 +1,206 @@
+"""Keyword search in the record's own PostgreSQL: weighted passages, GIN indexes, candidates capped before ranking.
+
+Ranking many matches is the whole cost of full text in PostgreSQL, and finding many of them is the rest. So an
+alternative of the query brings at most `CANDIDATES` passages, and passages lie in segments that are read newest
+first until these are found: a word that stands in every third document costs as much among a million documents
+as among ten thousand. A word with fewer matches than the cap is complete. For a common one, matches in titles
+and passages with all alternatives are added to the newest passages; then `capped` says that documents exist
+which were not ranked. Pages go on behind the ranked ones: every match is reached.
+
+What a page shows is read in the statement that finds it, from the heads of live documents. So a deleted
+document never appears, however far the engine lags. A document that was changed meanwhile appears by the text
+that was searched, and `version` and `current_version` differ; filters are asked of its current state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from octavo.engines.search import lexemes
+from octavo.engines.search.postgres_index import PostgresIndex
+from octavo.postgres.pool import Row
+from octavo.postgres.record import Record
+from octavo.postgres.statements import load
+from octavo.roles.search import (
+    MATCH_END,
+    MATCH_START,
+    NO_DOCUMENT,
+    Change,
+    Cursor,
+    Found,
+    Match,
+    Order,
+    Parked,
+    Place,
+    Query,
+)
+from octavo.values.condition import Attribute
+from octavo.values.position import Position
+
+_sql = load("octavo.engines.search", "postgres.sql")
+
+# Passages: of an alternative that are ranked, of one among many; looked at for a phrase; of a whole answer.
+CANDIDATES = 300
+FEWEST_CANDIDATES = 100
+LOOKED_AT = 5_000
+EVERYTHING = 100_000
+
+# The whole passage with its marks: which piece of it is shown is decided where it is shown.
+_HEADLINE = f'StartSel="{MATCH_START}", StopSel="{MATCH_END}", HighlightAll=true'
+_RANKED, _REST = 0, 1
+# The documents that pass the query's filter are a part of the statement, under this name.
+_FILTERED = "passage.document_id IN (SELECT filtered.document_id FROM filtered)"
+
+
+class PostgresSearch:
+    """The search engine inside the record; see `octavo.roles.search.SearchEngine`."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._index = PostgresIndex(record)
+
+    async def position(self) -> Cursor:
+        """Where the engine stands; a process without the system's role sees no progress of a scan."""
+        if self._record.has_system:
+            return await self._index.cursor()
+        row = await self._record.app.fetchrow(_sql.position)
+        assert row is not None
+        return self._cursor(row)
+
+    async def apply(self, changes: Sequence[Change], before: Cursor, after: Cursor) -> Sequence[Parked]:
+        """Take changes and move the cursor in one transaction; see the role."""
+        return await self._index.apply(changes, before, after)
+
+    async def parked(self, organization: UUID | None = None) -> Sequence[Parked]:
+        """Documents that could not be indexed, 1,000 at most."""
+        return await self._index.parked(organization)
+
+    async def erase(self, organization: UUID, documents: Sequence[UUID] | None = None) -> None:
+        """Forget documents, or everything of an organization."""
+        await self._index.erase(organization, documents)
+
+    async def reset(self) -> Cursor:
+        """Forget everything and begin a new generation."""
+        return await self._index.reset()
+
+    async def search(self, query: Query) -> Found:
+        """One page of matches; the module says which, and in what order."""
+        if query.order is not None:
+            return await self._ordered(query, query.order)
+        if query.after is not None and query.after.band == _REST:
+            return await self._rest(query, query.limit, query.after)
+        found, complete = await self._ranked(query)
+        if found.more or complete:
+            return found
+        return _continued(found, await self._rest(query, query.limit - len(found.matches), None))
+
+    async def _ranked(self, query: Query) -> tuple[Found, bool]:
+        """A page of what is ranked, and whether nothing else matches."""
+        rows = await self._rows(_sql.search, query, _arguments(query, query.limit, query.after))
+        capped, divided = rows[0]["capped"], any(len(terms) > 1 for terms in query.words.alternatives)
+        found = self._found(rows, query.limit, _RANKED, capped=capped)
+        return found, not capped and not (divided and rows[0]["has_long"])
+
+    async def _rest(self, query: Query, limit: int, after: Place | None) -> Found:
+        arguments = (*_arguments(query, limit, after), *_everything(query))
+        rows = await self._rows(_sql.search_rest, query, arguments)
+        return self._found(rows, limit, _REST, capped=rows[0]["capped"])
+
+    async def _ordered(self, query: Query, order: Order) -> Found:
+        statement = _sql.search_descending if order.descending else _sql.search_ascending
+        arguments = (
+            *_arguments(query, query.limit, query.after),
+            *_everything(query),
+            *_sort_key(order),
+        )
+        rows = await self._rows(statement, query, arguments)
+        return self._found(rows, query.limit, _RANKED, capped=rows[0]["capped"])
+
+    async def _rows(self, statement: str, query: Query, arguments: Sequence[object]) -> Sequence[Row]:
+        """Run a search; its first row is there also when nothing matches."""
+        if query.condition is None:
+            return await self._record.app.fetch(
+                statement.format(condition="true", filtered="true"), *arguments
+            )
+        condition, values = query.condition(len(arguments) + 1)
+        text = statement.format(condition=condition, filtered=_FILTERED)
+        return await self._record.app.fetch(text, *arguments, *values)
+
+    def _found(self, rows: Sequence[Row], limit: int, band: int, *, capped: bool) -> Found:
+        hits = [row for row in rows if row["document_id"] is not None]
+        return Found(
+            matches=[_match(row, band) for row in hits[:limit]],
+            more=len(hits) > limit,
+            capped=capped,
+            cursor=self._cursor(rows[0]),
+        )
+
+    def _cursor(self, row: Row) -> Cursor:
+        position = Position(self._record.shard, row["epoch"], row["position_xid"], row["position_id"])
+        return Cursor(row["generation"], position, NO_DOCUMENT if row["scanning"] else None)
+
+
+def _arguments(query: Query, limit: int, after: Place | None) -> tuple[object, ...]:
+    alternatives = query.words.alternatives
+    resembling = [lexemes.resembling_words(terms) for terms in alternatives]
+    return (
+        query.organization,
+        [lexemes.alternative_query(terms) for terms in alternatives],
+        lexemes.excluded_query(query.words.excluded),
+        query.namespaces,
+        query.types,
+        max(FEWEST_CANDIDATES, CANDIDATES // len(alternatives)),
+        LOOKED_AT,
+        limit + 1,
+        _HEADLINE,
+        [words[0] if words else None for words in resembling],
+        [" ".join(words) for words in resembling],
+        None if after is None else after.id,
+        None if after is None else after.value,
+    )
+
+
+def _everything(query: Query) -> tuple[object, ...]:
+    """How much to look at when nothing is left out, and the terms that may stand in different passages."""
+    terms = [
+        (place, lexemes.term_query(term))
+        for place, alternative in enumerate(query.words.alternatives, 1)
+        for term in alternative
+        if len(alternative) > 1
+    ]
+    return EVERYTHING, [place for place, _ in terms], [text for _, text in terms]
+
+
+def _sort_key(order: Order) -> tuple[str, list[str] | None]:
+    if isinstance(order.subject, Attribute):
+        return order.subject.name, None
+    return "@metadata" if order.subject.source == "metadata" else "", list(order.subject.path)
+
+
+def _match(row: Row, band: int) -> Match:
+    return Match(
+        id=row["document_id"],
+        namespace=row["namespace"],
+        type=row["type"],
+        name=row["name"],
+        title=row["title"],
+        description=row["description"],
+        version=row["version"],
+        current_version=row["current_version"],
+        score=row["score"],
+        start=row["start_character"],
+        end=row["end_character"],
+        highlight=row["headline"],
+        place=Place(band, row["sort_value"], row["document_id"]),
+    )
+
+
+def _continued(found: Found, rest: Found) -> Found:
+    """One page of two bands; its cursor is the earlier one."""
+    return Found(
+        matches=[*found.matches, *rest.matches],
+        more=rest.more,
+        capped=found.capped or rest.capped,
+        cursor=found.cursor,
+    )

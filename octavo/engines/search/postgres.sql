@@ -1,0 +1,415 @@
+-- Searching. Parameters: $1 organization, $2 alternatives, each the text of a tsquery, $3 excluded words as text of a
+-- tsquery or null, $4 namespaces or null, $5 types or null, $6 passages an alternative may bring at most, $7 passages
+-- looked at for it at most, $8 rows of the page, $9 options of highlights, $10 for each alternative its longest word
+-- or null, $11 all its words, $12 the document of the last hit or null, $13 its sort value.
+-- {condition} is a filter over octavo.lookup; {filtered} asks whether the passage's document passes it.
+-- Only total expressions may be applied to octavo.lookup and octavo.search_lookup: see migration 0001.
+
+-- fragment: asked
+known AS MATERIALIZED (
+    SELECT configuration, has_trigrams, has_long
+    FROM octavo.search_configuration
+    WHERE organization_id = $1::octavo.organization
+),
+language AS MATERIALIZED (
+    SELECT configuration::regconfig AS configuration FROM known
+    UNION
+    SELECT 'simple'
+),
+segment AS MATERIALIZED (
+    SELECT segment FROM octavo.search_segment WHERE organization_id = $1::octavo.organization ORDER BY segment DESC
+),
+alternative AS MATERIALIZED (
+    SELECT asked.place, octavo.any_of(to_tsquery(language.configuration, asked.words)) AS query
+    FROM unnest($2::text []) WITH ORDINALITY AS asked (words, place)
+    CROSS JOIN language
+    GROUP BY asked.place
+),
+whole AS MATERIALIZED (
+    SELECT octavo.any_of(query) AS query FROM alternative
+),
+excluded AS MATERIALIZED (
+    SELECT octavo.any_of(to_tsquery(configuration, $3)) AS query FROM language
+),
+resembling AS MATERIALIZED (
+    SELECT asked.place, asked.longest, string_to_array(asked.words, ' ') AS words
+    FROM unnest($10::text [], $11::text []) WITH ORDINALITY AS asked (longest, words, place)
+    WHERE asked.longest IS NOT NULL AND EXISTS (SELECT FROM known WHERE has_trigrams)
+),
+filtered AS NOT MATERIALIZED (
+    SELECT document_id FROM octavo.lookup WHERE organization_id = $1::octavo.organization AND {condition}
+)
+
+-- fragment: passages
+-- The newest segment first, so that what a limit leaves out is the longest unchanged.
+        SELECT passage.document_id, passage.ordinal, passage.version, passage.words, passage.trigram_text
+        FROM segment
+        CROSS JOIN octavo.search_lookup AS passage
+        WHERE
+            passage.organization_id = $1::octavo.organization
+            AND passage.segment = segment.segment
+            AND ($4::text [] IS NULL OR passage.namespace = ANY($4))
+            AND ($5::text [] IS NULL OR passage.type = ANY($5))
+            AND {filtered}
+            AND ($3 IS NULL OR NOT EXISTS (
+                SELECT FROM octavo.search_lookup AS other
+                WHERE
+                    other.organization_id = $1::octavo.organization
+                    AND other.document_id = passage.document_id
+                    AND other.words @@ (SELECT query FROM excluded)
+            ))
+
+-- fragment: resembles
+            AND passage.trigram_text %> resembling.longest
+            AND NOT EXISTS (
+                SELECT FROM unnest(resembling.words) AS one (word) WHERE NOT passage.trigram_text %> one.word
+            )
+
+-- fragment: candidates
+-- The newest passages of each alternative. A rare alternative is complete; a common one stops at the cap, and then
+-- what has it in the title is added, and what has all alternatives together.
+by_words AS MATERIALIZED (
+    SELECT alternative.place, found.document_id, found.ordinal, found.version, found.words
+    FROM alternative
+    CROSS JOIN LATERAL (
+        SELECT looked_at.*
+        FROM (
+            -- include: passages
+            AND passage.words @@ octavo.loosened(alternative.query)
+            LIMIT $7
+        ) AS looked_at
+        WHERE looked_at.words @@ alternative.query
+        LIMIT $6::octavo.planned_once
+    ) AS found
+    WHERE numnode(alternative.query) > 0
+),
+tally AS MATERIALIZED (
+    SELECT place, count(*) AS passages FROM by_words GROUP BY place
+),
+common AS MATERIALIZED (
+    SELECT alternative.place, alternative.query
+    FROM alternative
+    INNER JOIN tally ON tally.place = alternative.place
+    WHERE tally.passages >= $6
+),
+by_title AS MATERIALIZED (
+    SELECT common.place, found.document_id, found.ordinal, found.version, found.words
+    FROM common
+    CROSS JOIN LATERAL (
+        -- include: passages
+        AND passage.titles @@ common.query
+        LIMIT $6
+    ) AS found
+),
+together AS MATERIALIZED (
+    SELECT 0::bigint AS place, found.document_id, found.ordinal, found.version, found.words
+    FROM (
+        SELECT octavo.all_of(query) AS query
+        FROM common
+        HAVING count(*) > 1 AND count(*) = cardinality($2::text [])
+    ) AS every
+    CROSS JOIN LATERAL (
+        -- include: passages
+        AND passage.words @@ every.query
+        LIMIT $6
+    ) AS found
+),
+by_trigrams AS MATERIALIZED (
+    SELECT
+        resembling.place, found.document_id, found.ordinal, found.version, found.words,
+        word_similarity(resembling.longest, found.trigram_text) AS similarity
+    FROM resembling
+    CROSS JOIN LATERAL (
+        -- include: passages
+        -- include: resembles
+        LIMIT $6
+    ) AS found
+),
+-- The weights are those of text, description, preview and title. A rare alternative adds to the score as rarity
+-- does in tf-idf: ln(cap / passages).
+scored AS MATERIALIZED (
+    SELECT
+        found.document_id, found.ordinal, any_value(found.version) AS version, false AS is_apart,
+        (greatest(
+            ts_rank('{{0.1, 0.2, 0.4, 1.0}}', any_value(found.words), (SELECT query FROM whole)),
+            0.06 * max(found.similarity)
+        ) * (1 + coalesce(sum(ln($6::float8 / least(tally.passages, $6))), 0)))::real AS score
+    FROM (
+        SELECT *, 0::real AS similarity FROM by_words
+        UNION ALL
+        SELECT *, 0 FROM by_title
+        UNION ALL
+        SELECT *, 0 FROM together
+        UNION ALL
+        SELECT * FROM by_trigrams
+    ) AS found
+    LEFT JOIN tally ON tally.place = found.place AND found.similarity = 0
+    GROUP BY found.document_id, found.ordinal
+)
+
+-- fragment: every
+-- All that matches, up to $14 passages an alternative, and long documents that hold the words in different
+-- passages; $15 and $16 are the terms of the alternatives: the alternative's number and the text of a tsquery.
+term AS MATERIALIZED (
+    SELECT asked.place, asked.ordinal, octavo.any_of(parsed.query) AS query
+    FROM unnest($15::bigint [], $16::text []) WITH ORDINALITY AS asked (place, words, ordinal)
+    CROSS JOIN language
+    CROSS JOIN LATERAL (SELECT to_tsquery(language.configuration, asked.words) AS query) AS parsed
+    WHERE EXISTS (SELECT FROM known WHERE has_long)
+    GROUP BY asked.place, asked.ordinal
+    HAVING bool_and(numnode(parsed.query) > 0)
+),
+any_term AS MATERIALIZED (
+    SELECT octavo.any_of(query) AS query FROM term
+),
+holding AS MATERIALIZED (
+    SELECT term.place, term.ordinal, found.document_id
+    FROM term
+    CROSS JOIN LATERAL (
+        -- include: passages
+        AND passage.words @@ term.query
+        AND passage.passages > 1
+        LIMIT $7
+    ) AS found
+),
+-- The rarest term of an alternative says which documents to look into for its others.
+rarest AS MATERIALIZED (
+    SELECT DISTINCT ON (place) place, ordinal
+    FROM holding
+    GROUP BY place, ordinal
+    ORDER BY place, count(*)
+),
+apart AS MATERIALIZED (
+    SELECT DISTINCT holding.document_id
+    FROM holding
+    INNER JOIN rarest ON rarest.place = holding.place AND rarest.ordinal = holding.ordinal
+    WHERE NOT EXISTS (
+        SELECT FROM term
+        WHERE
+            term.place = holding.place
+            AND NOT EXISTS (
+                SELECT FROM octavo.search_lookup AS other
+                WHERE
+                    other.organization_id = $1::octavo.organization
+                    AND other.document_id = holding.document_id
+                    AND other.words @@ term.query
+            )
+    )
+),
+every_passage AS MATERIALIZED (
+    SELECT
+        found.document_id, found.ordinal, found.version, false AS is_apart,
+        ts_rank('{{0.1, 0.2, 0.4, 1.0}}', found.words, (SELECT query FROM whole)) AS score
+    FROM alternative
+    CROSS JOIN LATERAL (
+        -- include: passages
+        AND passage.words @@ alternative.query
+        LIMIT greatest($14::integer, $6::octavo.planned_once)
+    ) AS found
+    WHERE numnode(alternative.query) > 0
+    UNION ALL
+    SELECT
+        found.document_id, found.ordinal, found.version, false,
+        (0.06 * word_similarity(resembling.longest, found.trigram_text))::real
+    FROM resembling
+    CROSS JOIN LATERAL (
+        -- include: passages
+        -- include: resembles
+        LIMIT $14
+    ) AS found
+    UNION ALL
+    SELECT
+        passage.document_id, passage.ordinal, passage.version, true,
+        (0.01 * ts_rank('{{0.1, 0.2, 0.4, 1.0}}', passage.words, any_term.query))::real
+    FROM apart
+    CROSS JOIN any_term
+    INNER JOIN octavo.search_lookup AS passage
+        ON passage.organization_id = $1::octavo.organization AND passage.document_id = apart.document_id
+    WHERE passage.words @@ any_term.query
+),
+every_document AS MATERIALIZED (
+    SELECT DISTINCT ON (document_id) document_id, ordinal, version, is_apart, score
+    FROM every_passage
+    ORDER BY document_id, score DESC, ordinal
+)
+
+-- fragment: of_every
+limits AS (
+    SELECT count(*) >= $14 AS capped FROM every_passage
+),
+asked_for AS (
+    SELECT query, false AS is_apart FROM whole
+    UNION ALL
+    SELECT query, true FROM any_term
+)
+
+-- fragment: live
+        SELECT head.namespace, head.type, head.name, head.version AS current_version
+        FROM octavo.document AS head
+        WHERE
+            head.organization_id = $1::octavo.organization
+            AND head.id = ranked.document_id
+            AND head.deleted_at IS NULL
+        LIMIT 1
+
+-- fragment: page_by_score
+page AS MATERIALIZED (
+    SELECT ranked.*, live.*, ranked.score::float8 AS sort_value
+    FROM (
+        SELECT * FROM best
+        WHERE $12::uuid IS NULL OR (score, document_id) < ($13::float8::real, $12)
+        ORDER BY score DESC, document_id DESC
+    ) AS ranked
+    CROSS JOIN LATERAL (
+        -- include: live
+    ) AS live
+    ORDER BY ranked.score DESC, ranked.document_id DESC
+    LIMIT $8
+)
+
+-- fragment: sorted
+sorted AS MATERIALIZED (
+    SELECT every_document.*, coalesce(known_fields.value, 'null') AS sort_value
+    FROM every_document
+    CROSS JOIN LATERAL (
+        SELECT CASE $17::text
+            WHEN '@created_at' THEN to_jsonb(extract(EPOCH FROM filter.created_at))
+            WHEN '@updated_at' THEN to_jsonb(extract(EPOCH FROM filter.updated_at))
+            WHEN '@created_by' THEN to_jsonb(filter.created_by)
+            WHEN '@updated_by' THEN to_jsonb(filter.updated_by)
+            WHEN '@id' THEN to_jsonb(filter.document_id)
+            WHEN '@name' THEN to_jsonb(filter.name)
+            WHEN '@namespace' THEN to_jsonb(filter.namespace)
+            WHEN '@type' THEN to_jsonb(filter.type)
+            WHEN '@version' THEN to_jsonb(filter.version)
+            WHEN '@metadata' THEN filter.metadata #> $18::text []
+            ELSE filter.fields #> $18::text []
+        END AS value
+        FROM octavo.document_filter AS filter
+        WHERE filter.organization_id = $1::octavo.organization AND filter.document_id = every_document.document_id
+        LIMIT 1
+    ) AS known_fields
+)
+
+-- fragment: shown
+-- One row at least, so that the engine's cursor is told of the very snapshot that was searched.
+SELECT
+    engine.generation, engine.scanning, engine.epoch, engine.position_xid, engine.position_id,
+    limits.capped, (SELECT coalesce(bool_or(has_long), false) FROM known) AS has_long,
+    page.document_id, page.namespace, page.type, page.name, page.version, page.current_version,
+    page.score, page.sort_value, shown.start_character, shown.end_character,
+    first.title, first.description, in_text.headline
+FROM octavo.search_engine AS engine
+CROSS JOIN limits
+LEFT JOIN page ON true
+LEFT JOIN octavo.search_text AS shown
+    ON
+        shown.organization_id = $1::octavo.organization
+        AND shown.document_id = page.document_id
+        AND shown.ordinal = page.ordinal
+LEFT JOIN octavo.search_text AS first
+    ON
+        first.organization_id = $1::octavo.organization
+        AND first.document_id = page.document_id
+        AND first.ordinal = 0
+LEFT JOIN LATERAL (
+    SELECT ts_headline(shown.configuration::regconfig, shown.text, asked_for.query, $9) AS headline
+    FROM asked_for
+    WHERE asked_for.is_apart = page.is_apart
+) AS in_text ON true
+
+-- name: position
+-- scope: system
+-- Tells nothing of any organization, so everybody may ask.
+SELECT generation, scanning, epoch, position_xid, position_id FROM octavo.search_engine
+
+-- name: search
+WITH
+-- include: asked
+,
+-- include: candidates
+,
+best AS MATERIALIZED (
+    SELECT DISTINCT ON (document_id) document_id, ordinal, version, is_apart, score
+    FROM scored
+    ORDER BY document_id, score DESC, ordinal
+),
+-- include: page_by_score
+,
+limits AS (
+    SELECT EXISTS (SELECT FROM common) AS capped
+),
+asked_for AS (
+    SELECT query, false AS is_apart FROM whole
+)
+-- include: shown
+ORDER BY page.score DESC, page.document_id DESC
+
+-- name: search_rest
+-- What `search` did not rank.
+WITH
+-- include: asked
+,
+-- include: candidates
+,
+-- include: every
+,
+best AS MATERIALIZED (
+    SELECT * FROM every_document
+    WHERE NOT EXISTS (SELECT FROM scored WHERE scored.document_id = every_document.document_id)
+),
+-- include: page_by_score
+,
+-- include: of_every
+-- include: shown
+ORDER BY page.score DESC, page.document_id DESC
+
+-- name: search_ascending
+WITH
+-- include: asked
+,
+-- include: every
+,
+-- include: sorted
+,
+page AS MATERIALIZED (
+    SELECT ranked.*, live.*
+    FROM (
+        SELECT * FROM sorted
+        WHERE $12::uuid IS NULL OR (sort_value, document_id) > ($13::jsonb, $12)
+        ORDER BY sort_value, document_id
+    ) AS ranked
+    CROSS JOIN LATERAL (
+        -- include: live
+    ) AS live
+    ORDER BY ranked.sort_value, ranked.document_id
+    LIMIT $8
+),
+-- include: of_every
+-- include: shown
+ORDER BY page.sort_value, page.document_id
+
+-- name: search_descending
+WITH
+-- include: asked
+,
+-- include: every
+,
+-- include: sorted
+,
+page AS MATERIALIZED (
+    SELECT ranked.*, live.*
+    FROM (
+        SELECT * FROM sorted
+        WHERE $12::uuid IS NULL OR (sort_value, document_id) < ($13::jsonb, $12)
+        ORDER BY sort_value DESC, document_id DESC
+    ) AS ranked
+    CROSS JOIN LATERAL (
+        -- include: live
+    ) AS live
+    ORDER BY ranked.sort_value DESC, ranked.document_id DESC
+    LIMIT $8
+),
+-- include: of_every
+-- include: shown
+ORDER BY page.sort_value DESC, page.document_id DESC

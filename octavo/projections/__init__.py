@@ -1,0 +1,1 @@
+"""Views derived from the log, each in an engine that keeps its own cursor."""

@@ -1,0 +1,212 @@
+"""What serves keyword search: the words every search engine takes and gives.
+
+An engine holds the words of current, live documents and where it stands in the log. Its cursor is kept in the
+engine itself, beside the effect, with a generation that changes when the engine is emptied: a cursor kept
+elsewhere would call an emptied engine "caught up".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+from uuid import UUID
+
+import msgspec
+
+from octavo.text.passages import Passage
+from octavo.values.condition import Attribute, Field
+from octavo.values.position import Position
+
+# Around each match in a highlight: characters of Unicode's private use that no indexed text may hold.
+MATCH_START, MATCH_END = "\ue000", "\ue001"
+
+# Before the first document of a scan, as organization and id.
+NO_DOCUMENT = (UUID(int=0), UUID(int=0))
+
+# SQL over the columns of octavo.lookup and its arguments, numbered from the parameter given.
+Condition = Callable[[int], tuple[str, Sequence[object]]]
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """Where an engine stands: every event up to `position` is in it, or its document is parked.
+
+    Attributes:
+        generation: which filling of the engine this is.
+        scanned: while the engine is filled for the first time, the last document scanned, as organization
+            and id, both zero at the start; None when the scan is done and the log is followed.
+    """
+
+    generation: UUID
+    position: Position
+    scanned: tuple[UUID, UUID] | None = None
+
+
+class Searchable(msgspec.Struct, frozen=True, kw_only=True):
+    """The text of a document's current version, as engines take it.
+
+    Attributes:
+        title, preview, description: weighed more than the text, in this order; None when there is none.
+        configuration: text search configuration of its language; None when there is none for it.
+        passages: the text in pieces; a document without text has none.
+    """
+
+    organization: UUID
+    id: UUID
+    namespace: str
+    type: str
+    version: int
+    title: str | None
+    preview: str | None
+    description: str | None
+    configuration: str | None
+    passages: Sequence[Passage]
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """A document that is deleted or purged."""
+
+    organization: UUID
+    id: UUID
+
+
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """A document that an engine cannot take; what it held of it is gone, and the others go on.
+
+    `code` and `message` tell the error; they hold no stored value.
+    """
+
+    organization: UUID
+    id: UUID
+    version: int
+    code: str
+    message: str
+
+
+Change = Searchable | Removed | Parked
+
+
+class Term(msgspec.Struct, frozen=True):
+    """One thing to look for: a word, a phrase whose words follow each other, or the beginning of a word."""
+
+    text: str
+    kind: Literal["word", "phrase", "prefix"] = "word"
+
+
+class Words(msgspec.Struct, frozen=True):
+    """What to look for: documents with all terms of one alternative, and none of the excluded terms."""
+
+    alternatives: tuple[tuple[Term, ...], ...]
+    excluded: tuple[Term, ...] = ()
+
+
+class Order(msgspec.Struct, frozen=True):
+    """An order other than by relevance."""
+
+    subject: Field | Attribute
+    descending: bool
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page ended: the band of the last hit, its sort value, and its document."""
+
+    band: int
+    value: float | bytes
+    id: UUID
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """One search for one organization.
+
+    Attributes:
+        namespaces, types: only these; None for all.
+        condition: a further filter, for engines that live in the record.
+        order: None for the best first.
+        limit: hits of the page.
+        after: continue behind this place.
+    """
+
+    organization: UUID
+    words: Words
+    limit: int
+    namespaces: Sequence[str] | None = None
+    types: Sequence[str] | None = None
+    condition: Condition | None = None
+    order: Order | None = None
+    after: Place | None = None
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """A live document that matches, by its best passage.
+
+    Attributes:
+        version: the version that was searched; `current_version` is newer while the engine lags.
+        start, end: the passage in the document's text, in code points.
+        highlight: the passage, or a piece of it, with what matched between MATCH_START and MATCH_END.
+    """
+
+    id: UUID
+    namespace: str
+    type: str
+    name: str | None
+    title: str | None
+    description: str | None
+    version: int
+    current_version: int
+    score: float
+    start: int
+    end: int
+    highlight: str
+    place: Place
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of matches, and the cursor the engine had when it was read.
+
+    Attributes:
+        more: whether further matches follow the last one.
+        capped: whether more documents match than were ranked, so that a better one may follow later.
+    """
+
+    matches: Sequence[Match]
+    more: bool
+    capped: bool
+    cursor: Cursor
+
+
+class SearchEngine(Protocol):
+    """What an engine does for keyword search; `octavo.testing` holds the suite every one must pass.
+
+    Guarantees: `search` gives live documents of the query's organization only, also while the engine lags;
+    `apply` is all or nothing, may be repeated, and moves the cursor in the same commit.
+    """
+
+    async def position(self) -> Cursor:
+        """Where the engine stands."""
+        ...
+
+    async def apply(self, changes: Sequence[Change], before: Cursor, after: Cursor) -> Sequence[Parked]:
+        """Take changes and move the cursor, together.
+
+        Returns:
+            The documents parked: those given as such, and those the engine cannot take.
+
+        Raises:
+            Conflict: the engine is not at `before`; nothing was changed.
+        """
+        ...
+
+    async def search(self, query: Query) -> Found:
+        """One page of matches and the cursor it was read at."""
+        ...
+
+    async def parked(self, organization: UUID | None = None) -> Sequence[Parked]:
+        """Documents the engine could not take, of one organization or of all."""
+        ...
+
+    async def erase(self, organization: UUID, documents: Sequence[UUID] | None = None) -> None:
+        """Forget documents, or everything of an organization; the cursor stays."""
+        ...
+
+    async def reset(self) -> Cursor:
+        """Forget everything and begin a new generation, to be filled from the start."""
+        ...

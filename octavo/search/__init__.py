@@ -1,0 +1,1 @@
+"""Searching: what is asked, by which page, and how a hit is shown."""

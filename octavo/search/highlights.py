@@ -1,0 +1,110 @@
+"""How the piece of a hit that matched is shown: HTML, or plain text between marks of the caller's choice."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+from octavo.roles.search import MATCH_END, MATCH_START, Match, Words
+
+Style = Literal["html"] | tuple[str, str]
+Span = tuple[int, int]
+
+CHARACTERS = 240
+# What is shown before the first match, in code points.
+_BEFORE = 60
+_SHORTEST_STEM = 3
+
+_MARKED = re.compile(f"{MATCH_START}([^{MATCH_END}]*){MATCH_END}")
+_WORD = re.compile(r"\w+")
+
+
+def highlight(match: Match, words: Words, style: Style) -> str:
+    """The piece of a match that has the most of what was asked, at most 240 code points without the marks.
+
+    An engine marks word forms of the languages it knows. Where it could not, words are looked for as they are
+    written, then by their beginnings; where the text has none of them, in the description and the title. Text
+    is escaped in HTML, and is as it stands between marks of the caller.
+    """
+    text, spans = _unmarked(match.highlight)
+    if not spans:
+        text, spans = _found_literally([text, match.description, match.title], words)
+    window = _window(text, spans)
+    if style == "html":
+        return _render(text, spans, window, ("<mark>", "</mark>"), html.escape)
+    return _render(text, spans, window, style, str)
+
+
+def _unmarked(marked: str) -> tuple[str, list[Span]]:
+    pieces: list[str] = []
+    spans: list[Span] = []
+    at = length = 0
+    for found in _MARKED.finditer(marked):
+        pieces += (marked[at : found.start()], found[1])
+        length += found.start() - at
+        spans.append((length, length + len(found[1])))
+        length += len(found[1])
+        at = found.end()
+    return "".join([*pieces, marked[at:]]), spans
+
+
+def _found_literally(texts: Sequence[str | None], words: Words) -> tuple[str, list[Span]]:
+    """The first text that has a word of the query, or the beginning of one, and where; else the first."""
+    wanted = {word for terms in words.alternatives for term in terms for word in _WORD.findall(term.text)}
+    stems = {word[: max(_SHORTEST_STEM, len(word) * 2 // 3)] for word in wanted}
+    for forms in (wanted, stems):
+        pattern = re.compile("|".join(map(_form, sorted(forms, key=len, reverse=True))), re.IGNORECASE)
+        for text in texts:
+            if text and (spans := [found.span() for found in pattern.finditer(text)]):
+                return text, spans
+    return next((text for text in texts if text), ""), []
+
+
+def _form(form: str) -> str:
+    # Letters without case belong, but for a few, to scripts whose words are not set apart.
+    return re.escape(form) if form.lower() == form.upper() else rf"\b{re.escape(form)}\w*"
+
+
+def _window(text: str, spans: Sequence[Span]) -> Span:
+    """Where to look: at the most different matches, then the most, then the first."""
+    if len(text) <= CHARACTERS:
+        return 0, len(text)
+    best = max(range(len(spans)), key=lambda at: (*_worth(text, spans, at), -at), default=None)
+    around = 0 if best is None else spans[best][0]
+    start = _word_begins(text, max(0, min(around - _BEFORE, len(text) - CHARACTERS)), around)
+    return start, _word_ends(text, min(len(text), start + CHARACTERS), around)
+
+
+def _worth(text: str, spans: Sequence[Span], first: int) -> tuple[int, int]:
+    reach = spans[first][0] + CHARACTERS - _BEFORE
+    within = [text[start:end].lower() for start, end in spans[first:] if end <= reach]
+    return len(set(within)), len(within)
+
+
+def _word_begins(text: str, start: int, latest: int) -> int:
+    space = text.find(" ", start - 1, latest) if start else -1
+    return start if space == -1 else space + 1
+
+
+def _word_ends(text: str, end: int, earliest: int) -> int:
+    space = text.rfind(" ", earliest + 1, end + 1) if end < len(text) else -1
+    return end if space == -1 else space
+
+
+def _render(
+    text: str, spans: Sequence[Span], window: Span, marks: tuple[str, str], escape: Callable[[str], str]
+) -> str:
+    start, end = window
+
+    def pieces() -> Iterator[str]:
+        at = start
+        for begins, ends in spans:
+            if begins >= at and ends <= end:
+                yield escape(text[at:begins])
+                yield f"{marks[0]}{escape(text[begins:ends])}{marks[1]}"
+                at = ends
+        yield escape(text[at:end])
+
+    return "".join(pieces()).strip()

@@ -1,0 +1,252 @@
+"""One search: words, filters, order and page in; hits out, read at or behind the position the caller asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from octavo.errors import InvalidFilter, InvalidInput, LimitExceeded, PositionTimeout
+from octavo.roles.search import Cursor, Found, Match, Order, Query, SearchEngine, Words
+from octavo.search import pages
+from octavo.search.highlights import Style, highlight
+from octavo.search.parse import parse
+from octavo.store.filters import compile_lookup
+from octavo.values import position as positions
+from octavo.values.condition import Filter, parse_subject
+from octavo.values.filter import parse as parse_filter
+from octavo.values.position import Position
+
+WAIT_SECONDS = 5.0
+_FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.002, 0.05
+
+Fallback = Literal["error", "stale"]
+Moved = Callable[[float], Awaitable[None]]
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """A document that matches.
+
+    Attributes:
+        version: the version that was searched.
+        current_version: the document's version now; newer than `version` while the engine lags.
+        score: comparable inside one page sequence only.
+        highlight: the piece of the best passage that matched.
+        start, end: that passage in the document's searched text, in code points.
+    """
+
+    id: UUID
+    namespace: str
+    type: str
+    name: str | None
+    title: str | None
+    version: int
+    current_version: int
+    score: float
+    highlight: str
+    start: int
+    end: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The hit as plain data."""
+        return {**msgspec.structs.asdict(self), "id": str(self.id)}
+
+
+class Hits(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of hits.
+
+    Attributes:
+        cursor: continues behind the page; None on the last one.
+        capped: more documents match than were ranked; later pages hold them.
+        position: up to where in the log the engine had read; give it to nothing, compare it with a write's.
+        stale: the engine was behind `after`, and the caller allowed it.
+        took_ms: how long it took, waiting included, in milliseconds.
+    """
+
+    hits: Sequence[Hit]
+    cursor: str | None
+    capped: bool
+    position: Position
+    stale: bool
+    took_ms: float
+
+
+class Search:
+    """Keyword search over one engine.
+
+    Args:
+        engine: what serves it.
+        moved: waits until the engine may have moved, at most so many seconds.
+        max_limit: hits of one page at most.
+    """
+
+    def __init__(self, engine: SearchEngine, *, moved: Moved = asyncio.sleep, max_limit: int = 1_000) -> None:
+        self._engine = engine
+        self._moved = moved
+        self._max_limit = max_limit
+
+    async def search(
+        self,
+        organization: UUID,
+        text: str,
+        *,
+        namespace: str | Sequence[str] | None = None,
+        type: str | Sequence[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        order: str | None = None,
+        limit: int = 10,
+        cursor: str | None = None,
+        after: Position | str | None = None,
+        wait_seconds: float = WAIT_SECONDS,
+        fallback: Fallback = "error",
+        style: Style = "html",
+    ) -> Hits:
+        """Documents with these words, best first.
+
+        Args:
+            text: words, `"phrases"`, `-exclusions`, `prefix*` and `OR`; see `octavo.search.parse`.
+            namespace, type: only these.
+            where: a filter, asked of the documents' current state; see `octavo.values.filter`.
+            order: None for relevance, or an attribute (`-@created_at`) or field (`start_date`) to sort by;
+                documents without the field come first when ascending.
+            limit: hits of the page, 1 to `max_limit`.
+            cursor: that of the page before, with everything else the same.
+            after: read your own writes: a position a write returned, as such or as text.
+            wait_seconds: how long to wait for the engine to get there.
+            fallback: what to do then: raise, or answer as far as the engine is.
+            style: `html` escapes the text and marks matches with `<mark>`; a pair of strings are the marks
+                around matches in plain text.
+
+        Raises:
+            InvalidInput, InvalidFilter, LimitExceeded: nothing was searched.
+            PositionTimeout: the engine did not reach `after` in time, and `fallback` is "error".
+        """
+        began = time.monotonic()
+        wanted = _position(after)
+        query, mark = self._query(
+            organization,
+            text,
+            namespaces=_names(namespace),
+            types=_names(type),
+            filter=parse_filter(where) if where else None,
+            order=_order(order),
+            limit=limit,
+            cursor=cursor,
+        )
+        found, stale = await self._find(query, wanted, began + wait_seconds, fallback)
+        return Hits(
+            hits=[_hit(match, query.words, style) for match in found.matches],
+            cursor=pages.write(found.matches[-1].place, mark) if found.more and found.matches else None,
+            capped=found.capped,
+            position=found.cursor.position,
+            stale=stale,
+            took_ms=(time.monotonic() - began) * 1000,
+        )
+
+    def _query(
+        self,
+        organization: UUID,
+        text: str,
+        *,
+        namespaces: list[str] | None,
+        types: list[str] | None,
+        filter: Filter | None,
+        order: Order | None,
+        limit: int,
+        cursor: str | None,
+    ) -> tuple[Query, str]:
+        """The query, and what tells its cursors from those of others."""
+        if not 1 <= limit <= self._max_limit:
+            raise LimitExceeded(
+                f"limit = {limit}", remedy=f"give 1 to {self._max_limit}", limit=self._max_limit, actual=limit
+            )
+        words = parse(text)
+        mark = pages.fingerprint(words, namespaces, types, order, filter and filter.fingerprint)
+        query = Query(
+            organization=organization,
+            words=words,
+            limit=limit,
+            namespaces=namespaces,
+            types=types,
+            condition=_condition(filter) if filter else None,
+            order=order,
+            after=pages.read(cursor, mark) if cursor else None,
+        )
+        return query, mark
+
+    async def _find(
+        self, query: Query, wanted: Position | None, deadline: float, fallback: Fallback
+    ) -> tuple[Found, bool]:
+        """Search; when the answer is older than wanted, wait for the engine and search again."""
+        found = await self._engine.search(query)
+        if wanted is None or _has_reached(found.cursor, wanted):
+            return found, False
+        if await self._wait(wanted, deadline):
+            return await self._engine.search(query), False
+        if fallback == "stale":
+            return found, True
+        raise PositionTimeout(
+            f"search has not reached {wanted} in time; it is at {found.cursor.position}",
+            remedy='wait longer (wait_seconds), allow fallback="stale", or see whether a process indexes at all',
+            position=str(found.cursor.position),
+        )
+
+    async def _wait(self, wanted: Position, deadline: float) -> bool:
+        pause = _FIRST_LOOK_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            await self._moved(min(pause, left))
+            if _has_reached(await self._engine.position(), wanted):
+                return True
+            pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
+        return False
+
+
+def _has_reached(cursor: Cursor, wanted: Position) -> bool:
+    if cursor.position.shard != wanted.shard:
+        raise InvalidInput(
+            f"{wanted} is a position of shard {wanted.shard}, not {cursor.position.shard}",
+            remedy="use a position of the same organization",
+        )
+    return cursor.scanned is None and cursor.position >= wanted
+
+
+def _position(after: Position | str | None) -> Position | None:
+    return positions.parse(after) if isinstance(after, str) else after
+
+
+def _names(given: str | Sequence[str] | None) -> list[str] | None:
+    if given is None:
+        return None
+    return [given] if isinstance(given, str) else sorted(set(given))
+
+
+def _order(order: str | None) -> Order | None:
+    if order is None:
+        return None
+    if not order.strip("-"):
+        raise InvalidFilter(f"{order!r} is not an order", remedy="write a name, with - before it to descend")
+    return Order(parse_subject(order.removeprefix("-")), order.startswith("-"))
+
+
+def _condition(filter: Filter) -> Callable[[int], tuple[str, Sequence[object]]]:
+    return lambda first: compile_lookup(filter, first=first)
+
+
+def _hit(match: Match, words: Words, style: Style) -> Hit:
+    return Hit(
+        id=match.id,
+        namespace=match.namespace,
+        type=match.type,
+        name=match.name,
+        title=match.title,
+        version=match.version,
+        current_version=match.current_version,
+        score=match.score,
+        highlight=highlight(match, words, style),
+        start=match.start,
+        end=match.end,
+    )

@@ -54,8 +54,14 @@ class Outcome(msgspec.Struct, frozen=True):
         )
 
 
+async def require_organization(scope: Scope) -> None:
+    """Raise `NotFound` when there is no such organization."""
+    if await scope.runner.fetchrow(_sql.organization_exists, scope.organization) is None:
+        raise NotFound(f"there is no organization {scope.organization}", remedy="see `octavo org list`")
+
+
 async def compare(scope: Scope, chunk: Sequence[Incoming]) -> dict[str, Known]:
-    """What is there already, by the line's place; raises `NotFound` when there is no such organization."""
+    """What is there already, by the line's place."""
     rows = await scope.runner.fetch(
         _sql.compare,
         scope.organization,
@@ -66,8 +72,6 @@ async def compare(scope: Scope, chunk: Sequence[Incoming]) -> dict[str, Known]:
         [incoming.current.body for incoming in chunk],
         [incoming.current.metadata for incoming in chunk],
     )
-    if len(rows) < len(chunk):
-        raise NotFound(f"there is no organization {scope.organization}")
     return {incoming.place: Known(**row) for incoming, row in zip(chunk, rows, strict=True)}
 
 

@@ -26,7 +26,7 @@ from octavo.errors import (
     StatementTimeout,
 )
 from octavo.operations import lines
-from octavo.operations.arrival import Arrival, Outcome, compare
+from octavo.operations.arrival import Arrival, Outcome, compare, require_organization
 from octavo.operations.incoming import Incoming, parse_line
 from octavo.operations.problems import OnProblem, Problem, Problems
 from octavo.operations.progress import Progress, silent
@@ -88,11 +88,12 @@ async def import_documents(
         progress: told bytes of bytes of the lines.
 
     Raises:
-        InvalidInput: there is nothing to import at `source`.
+        InvalidInput: there is nothing to import at `source`. NotFound: there is no such organization.
         Unavailable, RecordFault: the record is gone; what was imported stays, and the next run goes on.
     """
     begun = time.monotonic()
     folder, path = await asyncio.to_thread(_find, source)
+    await require_organization(scope)
     problems = Problems(on_problem)
     work = _Import(pool, scope, Originals(blobs, folder, dry_run=dry_run), problems, dry_run=dry_run)
     total = path.stat().st_size

@@ -1,3 +1,6 @@
+-- name: organization_exists
+SELECT true AS found FROM octavo.organization_profile WHERE id = $1::octavo.organization
+
 -- name: compare
 -- $2 ids or null, $3 namespaces, $4 types, $5 names, $6 bodies, $7 metadata. What is there of each already: by
 -- id, or without one by name. `taken_by` is another document that has the name.

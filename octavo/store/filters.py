@@ -111,6 +111,22 @@ def is_found(node: Node) -> bool:
     return False
 
 
+def found_part(node: Node) -> Node | None:
+    """The weaker condition that indexes find: what cannot be found is left out of it. None if nothing can."""
+    match node:
+        case Condition(subject=Field(source=source)):
+            return None if jsonpath.narrowed(node, source, False) is None else node
+        case Condition():
+            return node if is_found(node) else None
+        case Every(parts=parts):
+            found = [inner for part in parts if (inner := found_part(part)) is not None]
+            return Every(tuple(found)) if found else None
+        case Either(parts=parts):
+            inners = [found_part(part) for part in parts]
+            return None if None in inners else Either(tuple(inner for inner in inners if inner is not None))
+    return None
+
+
 class Compiler:
     """Makes conditions into SQL and collects the values of their parameters, from `$first` on.
 
@@ -133,7 +149,7 @@ class Compiler:
 
     def narrowed(self, node: Node) -> str | None:
         """A condition that indexes find and that holds wherever the node does; None if there is none."""
-        found = _found_part(node)
+        found = found_part(node)
         return None if found is None else self._sql(found, jsonpath.narrowed)
 
     def _sql(self, node: Node, say: Say) -> str:
@@ -209,21 +225,6 @@ class Compiler:
             arguments.append(self.parameter(f"{path}[*]", "jsonpath"))
         arguments.append(self.parameter(encode(operand), "jsonb"))
         return f"octavo.{_HOLDS[condition.operator]}({column}, {', '.join(arguments)})"
-
-
-def _found_part(node: Node) -> Node | None:
-    match node:
-        case Condition(subject=Field(source=source)):
-            return None if jsonpath.narrowed(node, source, False) is None else node
-        case Condition():
-            return node if is_found(node) else None
-        case Every(parts=parts):
-            found = [inner for part in parts if (inner := _found_part(part)) is not None]
-            return Every(tuple(found)) if found else None
-        case Either(parts=parts):
-            inners = [_found_part(part) for part in parts]
-            return None if None in inners else Either(tuple(inner for inner in inners if inner is not None))
-    return None
 
 
 def _after(prefix: str) -> str | None:

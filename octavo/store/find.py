@@ -43,8 +43,8 @@ class Found:
 
     def __init__(self, bind: Bind, question: Callable[[Scope], Question], cursor: str | None) -> None:
         self._bind = bind
-        self._question = question
         self._cursor = cursor
+        self.question = question
 
     async def page(self) -> Page:
         """The page at the cursor, or the first one."""
@@ -65,7 +65,7 @@ class Found:
 
     async def _page_at(self, cursor: str | None) -> Page:
         scope = await self._bind()
-        return await find_page(scope, self._question(scope), cursor)
+        return await find_page(scope, self.question(scope), cursor)
 
 
 def find(

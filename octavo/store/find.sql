@@ -3,7 +3,7 @@
 -- row-level security. Its plan is fixed by its form: LIMIT and MATERIALIZED keep the parts apart, so that neither
 -- wrong statistics nor a generic plan can make it read a whole organization.
 --   {scope}     what the index in question narrows to: namespace, type, the cursor, a range of the sort value
---   {narrowed}  what indexes find of the filter          {rest}   what has to be looked at
+--   {narrowed}  what indexes find, in {scope}             {rest}   what has to be looked at
 --   {key}       the sort value   {order}, {key_order}    the order by it and the id, in octavo.lookup and outside
 --   {limit}     documents of the page and one more       {bound}, {most}  one more than may be looked at
 
@@ -79,11 +79,11 @@ WITH candidate AS MATERIALIZED (
 -- include: page
 
 -- name: narrow_page
--- An index has the order and another one knows the filter. The first 64 documents in order tell which one leads:
--- if one in 20 of them holds, the page is near; if not, the index of the filter finds the few there are. Where
--- that turns out to be more than {bound}, they lie elsewhere in the order, and the walk goes to them.
+-- An index has the order and another one knows the filter. If one in 20 of the first 64 documents in order holds,
+-- the page should be near, and {near} documents are walked. If it was not, or was not likely, the index of the
+-- filter finds all there are. Only where that is more than may be looked at, the walk goes on to where they lie.
 WITH sample AS MATERIALIZED (
-    SELECT count(*) < 64 OR count(*) FILTER (WHERE {narrowed}) * 20 >= count(*) AS common
+    SELECT count(*) < 64 OR count(*) FILTER (WHERE {walked}) * 20 >= count(*) AS is_common
     FROM (
         SELECT *
         FROM octavo.lookup
@@ -92,17 +92,37 @@ WITH sample AS MATERIALIZED (
         LIMIT 64
     ) AS beginning
 ),
+near AS MATERIALIZED (
+    SELECT key, document_id, refused
+    FROM (
+        SELECT *, {key} AS key, row_number() OVER (ORDER BY {order}) > {near} AS refused
+        FROM octavo.lookup
+        WHERE
+            organization_id = $1::octavo.organization
+            AND {scope}
+            AND (SELECT sample.is_common FROM sample)
+        ORDER BY {order}
+        LIMIT {near} + 1
+    ) AS walked
+    WHERE refused OR ({walked})
+    LIMIT {limit}
+),
 narrow AS MATERIALIZED (
     SELECT {key} AS key, document_id, ({rest}) AS holds
     FROM octavo.lookup
     WHERE
         organization_id = $1::octavo.organization
-        AND {scope}
-        AND ({narrowed})
-        AND NOT (SELECT sample.common FROM sample)
+        AND {narrowed}
+        AND ((SELECT NOT sample.is_common FROM sample) OR (SELECT coalesce(bool_or(near.refused), false) FROM near))
     LIMIT {most}
 ),
 candidate AS MATERIALIZED (
+    (
+        SELECT key, document_id, false AS refused
+        FROM near
+        WHERE (SELECT NOT coalesce(bool_or(near.refused), false) FROM near)
+    )
+    UNION ALL
     (
         SELECT key, document_id, false AS refused
         FROM narrow
@@ -113,7 +133,7 @@ candidate AS MATERIALIZED (
     UNION ALL
     (
         -- include: walk
-                AND ((SELECT sample.common FROM sample) OR (SELECT count(*) FROM narrow) >= {most})
+                AND (SELECT count(*) FROM narrow) >= {most}
         -- include: walk_end
     )
 )
@@ -124,7 +144,7 @@ candidate AS MATERIALIZED (
 WITH narrow AS MATERIALIZED (
     SELECT {key} AS key, document_id, ({rest}) AS holds
     FROM octavo.lookup
-    WHERE organization_id = $1::octavo.organization AND ({narrowed})
+    WHERE organization_id = $1::octavo.organization AND {narrowed}
     LIMIT {bound}
 ),
 candidate AS MATERIALIZED (
@@ -140,14 +160,14 @@ candidate AS MATERIALIZED (
 -- Indexes find everything asked.
 SELECT count(*) AS total, false AS refused
 FROM (
-    SELECT FROM octavo.lookup WHERE organization_id = $1::octavo.organization AND ({narrowed}) LIMIT {limit}
+    SELECT FROM octavo.lookup WHERE organization_id = $1::octavo.organization AND {narrowed} LIMIT {limit}
 ) AS found
 
 -- name: count_scanned
 -- What indexes find has to be looked at.
 SELECT count(*) FILTER (WHERE {rest}) AS total, count(*) >= {bound} AS refused
 FROM (
-    SELECT * FROM octavo.lookup WHERE organization_id = $1::octavo.organization AND ({narrowed}) LIMIT {bound}
+    SELECT * FROM octavo.lookup WHERE organization_id = $1::octavo.organization AND {narrowed} LIMIT {bound}
 ) AS narrow
 
 -- name: session_page

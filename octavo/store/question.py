@@ -11,7 +11,7 @@ import msgspec
 from octavo.errors import InvalidFilter
 from octavo.postgres.statements import load
 from octavo.store import jsonpath
-from octavo.store.filters import LOOKUP, Compiler, conjuncts, is_found
+from octavo.store.filters import LOOKUP, Compiler, conjuncts, found_part, is_found
 from octavo.store.scope import Limits
 from octavo.values.condition import Attribute, Condition, Every, Field, Filter, Kind, Node
 from octavo.values.json import decode
@@ -28,6 +28,8 @@ _INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "@id": ((),),
 }
 _UNBOUNDED = 2**62
+# If one in 20 holds, a walk over so many times the documents of a page fills it nearly always.
+_NEAR = 40
 _RANGES = {"gt", "gte", "lt", "lte", "prefix"}
 _TYPES: Mapping[Kind, str] = {"moment": "timestamptz", "text": "text", "id": "uuid", "integer": "integer"}
 
@@ -80,7 +82,7 @@ def count_statement(filter: Filter, limits: Limits, cap: int | None) -> Statemen
     """The statement that counts, up to a cap."""
     compiler = Compiler(LOOKUP, FIRST_PARAMETER)
     rest = [part for part in conjuncts(filter.root) if not is_found(part)]
-    narrowed = compiler.narrowed(filter.root) or "true"
+    narrowed = _narrowed(compiler, conjuncts(filter.root), "true") or "true"
     if not rest:
         parts = {"narrowed": narrowed, "limit": compiler.parameter(cap, "bigint")}
         return Statement(fill(_sql.count_found, parts), compiler.arguments)
@@ -163,19 +165,20 @@ class _Builder:
             return fill(_sql.list_page, self._parts)
         self._parts["walked"] = compiler.sql(Every(tuple(asked)))
         self._parts["bound"] = compiler.parameter(self._limits.scanned + 1 if rest else _UNBOUNDED, "bigint")
-        narrowed = compiler.narrowed(Every(tuple(asked)))
+        narrowed = _narrowed(compiler, asked, self._parts["scope"])
         if narrowed is None:
             return fill(_sql.scan_page, self._parts)
         self._parts["narrowed"] = narrowed
         self._parts["rest"] = compiler.sql(Every(tuple(rest)))
         self._parts["most"] = compiler.parameter(self._limits.scanned + 1, "bigint")
+        self._parts["near"] = compiler.parameter(_NEAR * self._question.limit, "bigint")
         return fill(_sql.narrow_page, self._parts)
 
     def sorted(self) -> str:
         """What indexes find of the filter, sorted."""
         compiler, parts = self._compiler, self._question.parts
         rest = [part for part in parts if not is_found(part)]
-        self._parts["narrowed"] = compiler.narrowed(Every(tuple(parts))) or "true"
+        self._parts["narrowed"] = _narrowed(compiler, parts, "true") or "true"
         self._parts["rest"] = compiler.sql(Every(tuple(rest)))
         self._parts["after"] = _behind(compiler, self._after, self._outside)
         self._parts["bound"] = compiler.parameter(self._limits.scanned + 1, "bigint")
@@ -189,6 +192,35 @@ class _Builder:
         path = self._compiler.parameter(jsonpath.first_scalar(order.subject), "jsonpath")
         key = f"coalesce(jsonb_path_query_first({column}, {path}, '{{}}', true), 'null')"
         return _Sort(key, "document_id", "jsonb", order.descending)
+
+
+def _narrowed(compiler: Compiler, asked: list[Node], scope: str) -> str | None:
+    """What finds candidates in a scope; None if no index does.
+
+    Where the GIN index is to lead, conditions that a b-tree could serve are hidden from the planner by IS TRUE:
+    without statistics it takes a b-tree for the better way, and reads the whole organization along it.
+    """
+    found = [part for node in asked if (part := found_part(node)) is not None]
+    leading = [part for part in found if _is_in_gin(part)]
+    if leading and not any(_is_key(part) for part in found):
+        others = [part for part in found if not _is_in_gin(part)]
+        leads = compiler.narrowed(Every(tuple(leading)))
+        return f"({leads}) AND ({scope} AND {compiler.narrowed(Every(tuple(others))) or 'true'}) IS TRUE"
+    narrowed = compiler.narrowed(Every(tuple(found))) if found else None
+    return None if narrowed is None else f"{scope} AND ({narrowed})"
+
+
+def _is_in_gin(part: Node) -> bool:
+    """Whether the GIN index serves all of a condition."""
+    subjects = [condition.subject for condition in Filter(part).conditions]
+    return all(isinstance(about, Field) or about.name == "@created_by" for about in subjects)
+
+
+def _is_key(part: Node) -> bool:
+    """Whether a condition names its documents one by one."""
+    if not isinstance(part, Condition) or part.operator not in {"eq", "in"}:
+        return False
+    return part.subject.name in {"@id", "@name"}
 
 
 def _behind(compiler: Compiler, after: Cursor | None, sort: _Sort) -> str:

@@ -373,7 +373,7 @@ CREATE INDEX document_filter_name ON octavo.document_filter
     (organization_id, namespace, coalesce(name, ''), document_id);
 -- Half a megabyte of entries wait to be sorted in: every search reads them, and more would cost it milliseconds.
 CREATE INDEX document_filter_fields ON octavo.document_filter
-    USING gin (organization_id, type, created_by, fields jsonb_path_ops, metadata jsonb_path_ops)
+    USING gin (organization_id, created_by, fields jsonb_path_ops, metadata jsonb_path_ops)
     WITH (gin_pending_list_limit = 512);
 
 -- Sequence of the streams that are not documents.

@@ -61,6 +61,11 @@ class Wakeup:
         """Whether the database was closed: readers end."""
         return self._closed
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a reader of this process waits for a hint now."""
+        return self._next is not None
+
     def committed(self) -> None:
         """Say that this process committed a change; costs next to nothing and never fails."""
         self.hint()

@@ -298,7 +298,7 @@ def _appended(scope: Scope, stream: str, fact: Fact, row: Row) -> Event:
         session=origin.session,
         correlation=origin.correlation,
         causation=origin.causation,
-        raw_data=fact.data,
+        raw_data=row["data"],
     )
 
 

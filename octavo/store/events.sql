@@ -33,7 +33,7 @@ SELECT
     clock_timestamp(), epoch, position_xid, position_id, organization_id, name, sequence, $8, $11, $12,
     $13, $9, $2, $3::octavo.actor_kind, $4, $5, $6
 FROM appended
-RETURNING epoch, position_xid, id, sequence, recorded_at
+RETURNING epoch, position_xid, id, sequence, recorded_at, data
 
 -- name: find_sequence
 -- $2 stream.

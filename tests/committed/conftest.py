@@ -1,4 +1,7 @@
-"""A record of its own and an organization in it: these tests look at commits, gates and hints."""
+"""Scopes whose calls commit: in the shared record, and in a record of the test's own.
+
+A test of one organization's log shares the record; one of the whole log, of hints or of epochs has its own.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,18 @@ from tests.feeds import scope_of
 
 
 @pytest.fixture
+def scope(record: Record, organization: Organization) -> Scope:
+    """The scope of an organization in the shared record."""
+    return scope_of(record, organization.id)
+
+
+@pytest.fixture
 async def acme(fresh_record: Record) -> Organization:
     """An organization in the test's own record."""
     return await organizations.create(fresh_record.system, "acme")
 
 
 @pytest.fixture
-def scope(fresh_record: Record, acme: Organization) -> Scope:
-    """Its scope; every call commits."""
+def own_scope(fresh_record: Record, acme: Organization) -> Scope:
+    """Its scope."""
     return scope_of(fresh_record, acme.id)

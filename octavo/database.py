@@ -14,6 +14,7 @@ from octavo.engines.search.postgres import PostgresSearch
 from octavo.errors import Unavailable
 from octavo.feed.reader import Feed
 from octavo.feed.wakeup import Wakeup
+from octavo.ingest.summary import Summary
 from octavo.postgres.lease import Lease
 from octavo.postgres.pool import Runner as StatementRunner
 from octavo.postgres.record import Record, open_record
@@ -102,8 +103,8 @@ class Octavo:
                 opening.push_async_callback(self.projections.stop)
                 if self._background:
                     self.projections.start()
-            blobs = FileBlobs(blob_directory(self.settings))
-            self._parts = Parts(record.app, wakeup, search, blobs)
+            self._blobs = FileBlobs(blob_directory(self.settings))
+            self._parts = Parts(record.app, wakeup, search, self._blobs)
             self.record = record
             self._lifetimes = opening.pop_all()
         return self
@@ -159,6 +160,10 @@ class Octavo:
         """Search the default organization; see `Workspace.search`."""
         return await self.default.search(text, **options)
 
+    async def ingest(self, *paths: str | Path, **options: Any) -> Summary:
+        """Ingest files for the default organization; see `Workspace.ingest`."""
+        return await self.default.ingest(*paths, **options)
+
     async def drain(self, timeout_seconds: float = DRAIN_SECONDS) -> None:
         """Bring the search index to the end of the log, or wait until the process that keeps it has.
 
@@ -174,6 +179,11 @@ class Octavo:
                 return
             to = behind.events[0].position if behind.events else status.position
             await self.projections.drain(to, timeout_seconds)
+
+    @property
+    def blobs(self) -> FileBlobs:
+        """The store of original files."""
+        return self._blobs
 
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Several changes of the default organization in one commit; see `Workspace.transaction`."""

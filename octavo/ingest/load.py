@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -34,13 +35,19 @@ class Stored(msgspec.Struct, frozen=True):
     documents: tuple[Document, ...]
 
 
+class _Original(msgspec.Struct, frozen=True):
+    """The bytes behind a document; None when they are those of the file at its path."""
+
+    data: bytes | None
+    sha256: bytes
+
+
 class _Piece(msgspec.Struct, frozen=True):
     """One document to be: its draft, and the file it came from."""
 
     draft: Draft
     extracted: Extracted
-    data: bytes | None
-    sha256: bytes
+    original: _Original
 
 
 class _Plan(msgspec.Struct, frozen=True):
@@ -58,12 +65,18 @@ class Loader:
         self._pool = pool
         self._blobs = blobs
 
-    async def store(self, reads: Sequence[Read]) -> tuple[list[Stored], list[Failed]]:
+    async def store(
+        self, reads: Sequence[Read], data: Mapping[Path, bytes]
+    ) -> tuple[list[Stored], list[Failed]]:
         """Store files: originals first, then documents and ledger in one transaction, which acknowledges them.
+
+        Args:
+            reads: what was read.
+            data: bytes of those that are no files.
 
         A crash in between leaves originals nobody refers to, which the sweep of orphans removes.
         """
-        plans, failed = self._plans(reads)
+        plans, failed = self._plans(reads, data)
         kept = await asyncio.gather(*(self._keep_originals(plan) for plan in plans), return_exceptions=True)
         ready = []
         for plan, outcome in zip(plans, kept, strict=True):
@@ -74,27 +87,22 @@ class Loader:
             else:
                 ready.append(plan)
         stored, refused = await self._write(ready)
-        await self._remember_failures([*failed, *refused], reads)
         return stored, [*failed, *refused]
 
-    async def remember(self, failures: Sequence[tuple[Failed, int, int]]) -> None:
-        """Note files that could not be read, with their size and time of modification, in the ledger."""
-        await sources.record(self._scope, [_failed_source(*failure) for failure in failures])
-
-    def _plans(self, reads: Sequence[Read]) -> tuple[list[_Plan], list[Failed]]:
+    def _plans(self, reads: Sequence[Read], data: Mapping[Path, bytes]) -> tuple[list[_Plan], list[Failed]]:
         plans, failed = [], []
         for read in reads:
             try:
-                plans.append(_Plan(read, list(_pieces(self._scope, read))))
+                plans.append(_Plan(read, list(_pieces(self._scope, read, data.get(read.path)))))
             except OctavoError as error:
                 failed.append(Failed(read.path, error.code, str(error)))
         return plans, failed
 
     async def _keep_originals(self, plan: _Plan) -> None:
         for piece in plan.pieces:
-            source = plan.read.path if piece.data is None else piece.data
+            source = plan.read.path if piece.original.data is None else piece.original.data
             blob = await self._blobs.put(self._scope.organization, source)
-            if blob.sha256 != piece.sha256:
+            if blob.sha256 != piece.original.sha256:
                 raise UnreadableFile("the file was changed while it was read", remedy="ingest it again")
 
     async def _write(self, plans: Sequence[_Plan]) -> tuple[list[Stored], list[Failed]]:
@@ -126,10 +134,6 @@ class Loader:
                     await _delete_left_over(inside, before[key], one)
         return stored
 
-    async def _remember_failures(self, failed: Sequence[Failed], reads: Sequence[Read]) -> None:
-        sizes = {read.path: (read.bytes, read.modified_ns) for read in reads}
-        await self.remember([(failure, *sizes[failure.path]) for failure in failed])
-
 
 def name_of(path: str) -> str:
     """A document's name for a file's path; a path that is too long keeps its end."""
@@ -145,10 +149,11 @@ async def _delete_left_over(inside: Scope, before: Source, now: Stored) -> None:
             continue
 
 
-def _pieces(scope: Scope, read: Read) -> Iterator[_Piece]:
+def _pieces(scope: Scope, read: Read, data: bytes | None) -> Iterator[_Piece]:
     path = sources.shown(read.path)
     name = name_of(path)
-    yield _piece(scope, read.extracted, name, {"source": path, "bytes": read.bytes}, None, read.sha256)
+    about = {"source": path, "bytes": read.bytes}
+    yield _piece(scope, read.extracted, name, about, _Original(data, read.sha256))
     yield from _attachments(scope, read.extracted, name)
 
 
@@ -162,12 +167,12 @@ def _attachments(scope: Scope, mail: Extracted, name: str) -> Iterator[_Piece]:
             else content
         )
         about = {"attached_to": name, "bytes": len(attachment.data)}
-        yield _piece(scope, extracted, own, about, attachment.data, attachment.sha256)
+        yield _piece(scope, extracted, own, about, _Original(attachment.data, attachment.sha256))
         yield from _attachments(scope, extracted, own)
 
 
 def _piece(
-    scope: Scope, extracted: Extracted, name: str, about: dict[str, Any], data: bytes | None, sha256: bytes
+    scope: Scope, extracted: Extracted, name: str, about: dict[str, Any], original: _Original
 ) -> _Piece:
     body = {
         "title": extracted.title,
@@ -177,10 +182,15 @@ def _piece(
         "created": extracted.created,
         "modified": extracted.modified,
     }
-    metadata = {**extracted.metadata, **about, "media_type": extracted.media_type, "sha256": sha256.hex()}
+    metadata = {
+        **extracted.metadata,
+        **about,
+        "media_type": extracted.media_type,
+        "sha256": original.sha256.hex(),
+    }
     given = {key: value for key, value in body.items() if value is not None}
     draft = Draft.of(scope, extracted.kind, given, name=name, metadata=metadata)
-    return _Piece(draft, extracted, data, sha256)
+    return _Piece(draft, extracted, original)
 
 
 def _unread(name: str, media_type: str, reason: Unread) -> Extracted:
@@ -203,7 +213,9 @@ def _contents(
             if document.changed:
                 yield (
                     document.id,
-                    _content(piece, document.version, blob_key(organization, piece.sha256), plan.read),
+                    _content(
+                        piece, document.version, blob_key(organization, piece.original.sha256), plan.read
+                    ),
                 )
 
 
@@ -211,9 +223,9 @@ def _content(piece: _Piece, version: int, blob: str, read: Read) -> Content:
     counts = piece.extracted.counts
     return Content(
         version=version,
-        sha256=piece.sha256,
+        sha256=piece.original.sha256,
         blob=blob,
-        bytes=read.bytes if piece.data is None else len(piece.data),
+        bytes=read.bytes if piece.original.data is None else len(piece.original.data),
         media_type=piece.extracted.media_type,
         encoding=piece.extracted.encoding,
         language=piece.extracted.language,
@@ -232,16 +244,4 @@ def _source(key: bytes, one: Stored) -> Source:
         modified_ns=one.read.modified_ns,
         sha256=one.read.sha256,
         documents=tuple(document.id for document in one.documents),
-    )
-
-
-def _failed_source(failure: Failed, size: int, modified_ns: int) -> Source:
-    return Source(
-        path=sources.shown(failure.path),
-        key=sources.key_of(failure.path),
-        size_bytes=size,
-        modified_ns=modified_ns,
-        sha256=None,
-        code=failure.code,
-        message=failure.message,
     )

@@ -24,17 +24,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         path: absolute; bytes that are no UTF-8 are written as escapes.
         modified_ns: the file's time of modification, in nanoseconds since 1970.
         documents: what it became: the document, then those of its attachments.
-        code, message: why it could not be read; None when it could.
     """
 
     path: str
     key: bytes
     size_bytes: int
     modified_ns: int
-    sha256: bytes | None
-    documents: tuple[UUID, ...] = ()
-    code: str | None = None
-    message: str | None = None
+    sha256: bytes
+    documents: tuple[UUID, ...]
 
 
 def key_of(path: str | os.PathLike[str]) -> bytes:
@@ -65,8 +62,6 @@ async def record(scope: Scope, sources: Sequence[Source]) -> None:
         [source.modified_ns for source in sources],
         [source.sha256 for source in sources],
         ["{" + ",".join(map(str, source.documents)) + "}" for source in sources],
-        [source.code for source in sources],
-        [source.message for source in sources],
     )
 
 
@@ -98,6 +93,4 @@ def _source(row: Row) -> Source:
         modified_ns=row["modified_ns"],
         sha256=row["sha256"],
         documents=tuple(row["document_ids"]),
-        code=row["code"],
-        message=row["message"],
     )

@@ -1,21 +1,20 @@
 -- name: known_sources
 -- $2 namespace, $3 keys of paths.
-SELECT path_key, path, bytes, modified_ns, sha256, document_ids, code, message
+SELECT path_key, path, bytes, modified_ns, sha256, document_ids
 FROM octavo.source
 WHERE organization_id = $1::octavo.organization AND namespace = $2 AND path_key = ANY($3::bytea [])
 
 -- name: record_sources
--- $2 namespace, $3 keys of paths, $4 paths, $5 bytes, $6 times of modification, $7 digests, $8 documents as text of
--- an array, $9 codes, $10 messages; each from $3 on an array in the same order.
+-- $2 namespace, $3 keys of paths, $4 paths, $5 bytes, $6 times of modification, $7 digests, $8 documents as the
+-- text of an array; each from $3 on an array in the same order.
 INSERT INTO octavo.source (
-    organization_id, namespace, path_key, path, bytes, modified_ns, sha256, document_ids, code, message
+    organization_id, namespace, path_key, path, bytes, modified_ns, sha256, document_ids
 )
 SELECT
     $1::octavo.organization, $2, item.path_key, item.path, item.bytes, item.modified_ns, item.sha256,
-    item.document_ids::uuid [], item.code, item.message
-FROM unnest(
-    $3::bytea [], $4::text [], $5::bigint [], $6::bigint [], $7::bytea [], $8::text [], $9::text [], $10::text []
-) AS item (path_key, path, bytes, modified_ns, sha256, document_ids, code, message)
+    item.document_ids::uuid []
+FROM unnest($3::bytea [], $4::text [], $5::bigint [], $6::bigint [], $7::bytea [], $8::text [])
+    AS item (path_key, path, bytes, modified_ns, sha256, document_ids)
 ORDER BY item.path_key
 ON CONFLICT (organization_id, namespace, path_key) DO UPDATE SET
     path = excluded.path,
@@ -23,13 +22,11 @@ ON CONFLICT (organization_id, namespace, path_key) DO UPDATE SET
     modified_ns = excluded.modified_ns,
     sha256 = excluded.sha256,
     document_ids = excluded.document_ids,
-    code = excluded.code,
-    message = excluded.message,
     read_at = clock_timestamp()
 
 -- name: sources_below
 -- $2 namespace, $3 beginning of the path, $4 keys after this one, $5 rows at most.
-SELECT path_key, path, bytes, modified_ns, sha256, document_ids, code, message
+SELECT path_key, path, bytes, modified_ns, sha256, document_ids
 FROM octavo.source
 WHERE
     organization_id = $1::octavo.organization

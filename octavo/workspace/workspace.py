@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from octavo.feed.wakeup import Wakeup
+from octavo.ingest.limits import Limits
+from octavo.ingest.run import ingest, ingest_bytes
+from octavo.ingest.summary import Summary, Watch
 from octavo.postgres.pool import Pool
 from octavo.roles.blobs import Blobs
 from octavo.search.query import Fallback, Hits, Search
@@ -94,6 +98,50 @@ class Workspace:
             after=after,
             wait_seconds=wait_seconds,
             fallback=fallback,
+        )
+
+    async def ingest(
+        self,
+        *paths: str | Path,
+        sync: bool = False,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        limits: Limits | None = None,
+        progress: Watch | None = None,
+    ) -> Summary:
+        """Make documents of files and of folders with all below them; unchanged files are not read again.
+
+        What is in the record when a file counts as done stays; a run that was killed goes on with the next one.
+
+        Args:
+            sync: also delete (softly) the documents of files that have vanished below the given folders.
+            include, exclude: globs on paths below a folder.
+            limits: sizes, times and depths beyond which a file is refused.
+            progress: called with how far it is.
+
+        Returns:
+            The sums, with one line for each file that could not be read; these stop nothing.
+
+        Raises:
+            MissingExtra: the `[ingest]` extra is not installed. Unavailable, StorageFault: the record is.
+        """
+        return await ingest(
+            await self._bind(),
+            self._parts.pool,
+            self._parts.blobs,
+            [Path(path) for path in paths],
+            sync=sync,
+            include=include,
+            exclude=exclude,
+            limits=limits or Limits(),
+            progress=progress,
+        )
+
+    async def ingest_bytes(self, data: bytes, *, name: str, limits: Limits | None = None) -> Summary:
+        """Make a document of one file that is no file, as what came over standard input or a socket."""
+        scope = await self._bind()
+        return await ingest_bytes(
+            scope, self._parts.pool, self._parts.blobs, data, name=name, limits=limits or Limits()
         )
 
     def namespace(self, name: str) -> Workspace:

@@ -1,5 +1,6 @@
 -- phase: expand
--- What ingest has seen: a row a file, so that a second run reads only what changed.
+-- What ingest has read: a row a file, so that a second run reads only what changed. A file that could not be read
+-- has no row, so every run tries it again.
 SET LOCAL ROLE octavo_owner;
 
 CREATE TABLE octavo.source (
@@ -10,14 +11,10 @@ CREATE TABLE octavo.source (
     path text NOT NULL CHECK (length(path) BETWEEN 1 AND 20000),
     bytes bigint NOT NULL CHECK (bytes >= 0),
     modified_ns bigint NOT NULL,
-    sha256 bytea CHECK (octet_length(sha256) = 32),
+    sha256 bytea NOT NULL CHECK (octet_length(sha256) = 32),
     document_ids uuid [] NOT NULL DEFAULT '{}',
-    code text,
-    message text,
     read_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (organization_id, namespace, path_key),
-    CHECK ((code IS NULL) = (message IS NULL)),
-    CHECK (sha256 IS NOT NULL OR code IS NOT NULL)
+    PRIMARY KEY (organization_id, namespace, path_key)
 );
 
 ALTER TABLE octavo.source ENABLE ROW LEVEL SECURITY;

@@ -1,0 +1,126 @@
+"""demo"""
+
+from __future__ import annotations
+
+import sysconfig
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.padding import Padding
+
+import octavo
+from octavo.cli import render
+from octavo.cli.ingest import read_with_progress, show_summary
+from octavo.cli.search import show_hit
+from octavo.cli.session import console, of, run
+from octavo.errors import NotFound
+from octavo.values.document import Document
+
+_DATA = "./octavo-demo"
+_QUESTION = "refund"
+
+
+def demo(
+    context: typer.Context,
+    folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Your own files.")] = None,
+    words: Annotated[str, typer.Option(help="What to search for.")] = _QUESTION,
+) -> None:
+    """Show it all on real files: ingest, search, versions, a diff, a tag, the events behind it.
+
+    Example: [dim]octavo demo ~/Documents --words "travel expenses"[/]
+    """
+    data = of(context).data or _DATA
+    run(lambda: _demonstrate(data, folder or _documents_at_hand(), words))
+
+
+def _documents_at_hand() -> Path:
+    """The example files of a checkout, else the documentation that came with the installed packages."""
+    examples = Path("examples/documents")
+    return examples if examples.is_dir() else Path(sysconfig.get_path("purelib"))
+
+
+async def _demonstrate(data: str, folder: Path, words: str) -> None:
+    _chapter(f"A database in a folder: {data}")
+    begun = time.perf_counter()
+    async with octavo.open(data) as db:
+        health = await db.record.health()
+        console.print(f"PostgreSQL {health.version} is up after {time.perf_counter() - begun:.1f} s.\n")
+        _chapter(f"Ingest {folder}")
+        show_summary(await read_with_progress(db.default, [folder], sync=False))
+        _chapter(f"Search: {words}")
+        doc = await _search(db, words)
+        _chapter(f"Versions of {doc.name}")
+        doc = await _change(db, doc)
+        _chapter("The events behind it")
+        await _events(db, doc)
+        _chapter("Again: nothing changed, nothing is read")
+        show_summary(await read_with_progress(db.default, [folder], sync=False))
+    _go_on(data, words, doc)
+
+
+async def _search(db: octavo.Octavo, words: str) -> Document:
+    await db.drain()
+    found = await db.search(words, limit=3)
+    for hit in found.hits:
+        show_hit(hit)
+    if found.hits:
+        return await db.documents.get(found.hits[0].id)
+    console.print(f"[dim]No file speaks of {escape(words)}; the newest one goes on.[/]\n")
+    page = await db.documents.find(limit=1).page()
+    if not page.documents:
+        raise NotFound(
+            "the folder holds no file that can be read", remedy="try another: make demo DOCS=/some/folder"
+        )
+    return page.documents[0]
+
+
+async def _change(db: octavo.Octavo, doc: Document) -> Document:
+    docs = db.documents
+    await docs.tag(doc.id, "production")
+    changed = await docs.patch(
+        doc.id, {"reviewed": True, "reviews": doc.body.get("reviews", 0) + 1}, expect=doc.version
+    )
+    console.print(render.history(await docs.history(doc.id)))
+    console.print(f"\n[dim]diff {doc.version} → {changed.version}[/]")
+    console.print(render.differences(await docs.diff(doc.id, doc.version, changed.version)))
+    moved = await docs.tag(doc.id, "production")
+    console.print(f"\ntag [green]production[/] moved from version {moved.previous} to {moved.version}\n")
+    return changed
+
+
+async def _events(db: octavo.Octavo, doc: Document) -> None:
+    async for event in db.default.events.read(document=doc.id):
+        told = {
+            key: value for key, value in event.data.items() if key in {"version", "previous", "tag", "fields"}
+        }
+        console.print(f"  [dim]#{event.sequence}[/] [bold]{event.type}[/] {_words(told)}")
+    console.print()
+
+
+def _words(data: dict[str, Any]) -> str:
+    return escape(" ".join(f"{key}={value}" for key, value in data.items()))
+
+
+def _chapter(title: str) -> None:
+    console.rule(f"[bold]{escape(title)}[/]", align="left", style="dim")
+
+
+def _go_on(data: str, words: str, doc: Document) -> None:
+    console.rule("[bold]Go on[/]", align="left", style="dim")
+    for command in (
+        f'search "{words}"',
+        f"history {doc.id}",
+        f"get {doc.id} --tag production",
+        "events --follow",
+        "status",
+    ):
+        console.print(Padding(f"octavo --data {data} {escape(command)}", (0, 0, 0, 2)), soft_wrap=True)
+    console.print(Padding(f"octavo --data {data} destroy   [dim]# removes all of it[/]", (0, 0, 0, 2)))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(rich_help_panel="Start here")(demo)

@@ -1,0 +1,147 @@
+"""up · down · status · doctor · destroy"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from octavo.cli.render import bytes_of
+from octavo.cli.session import Json, console, of, print_json, run
+from octavo.errors import InvalidInput
+from octavo.operations import health
+from octavo.postgres import server
+
+
+def up(context: typer.Context, as_json: Json = False) -> None:
+    """Start the embedded PostgreSQL and keep it until `octavo down`.
+
+    Example: [dim]octavo --data ./octavo-data up[/]
+    """
+    session = of(context)
+
+    async def work() -> None:
+        # Opening once makes the record and brings its schema up to date.
+        async with session.open():
+            server.keep(session.directory)
+
+    run(work)
+    _show(server.status(session.directory), as_json)
+
+
+def down(
+    context: typer.Context,
+    force: Annotated[bool, typer.Option("--force", help="Also when other processes use it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop the embedded PostgreSQL.
+
+    Example: [dim]octavo down[/]
+    """
+    session = of(context)
+    server.stop(session.directory, force=force)
+    _show(server.status(session.directory), as_json)
+
+
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """Show the server, what the record holds and how far its projections are.
+
+    Example: [dim]octavo status[/]
+    """
+    session = of(context)
+
+    async def work() -> health.Report:
+        async with session.open() as db:
+            return await health.report(db.record, [db.projections])
+
+    told = run(work)
+    if as_json:
+        print_json(told.as_dict())
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in _lines(told):
+        table.add_row(f"[dim]{name}[/]", value)
+    console.print(table)
+
+
+def doctor(context: typer.Context, as_json: Json = False) -> None:
+    """Check the installation, the data directory and the record; exit code 1 if something is wrong.
+
+    Example: [dim]octavo doctor[/]
+    """
+    session = of(context)
+    checks = server.checks(session.directory) if session.embedded else []
+
+    async def work() -> Any:
+        async with session.open() as db:
+            return await health.checks(db.record, [db.projections])
+
+    if all(check.ok for check in checks):
+        checks = [*checks, *run(work)]
+    if as_json:
+        print_json(checks)
+    else:
+        for check in checks:
+            mark = "[green]✓[/]" if check.ok else "[red]✗[/]"
+            remedy = f"  [yellow]{check.remedy}[/]" if check.remedy and not check.ok else ""
+            console.print(f"{mark} {check.name} [dim]{check.detail}[/]{remedy}")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def destroy(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Stop the embedded PostgreSQL and delete its data directory, with every document and file in it.
+
+    Example: [dim]octavo --data ./scratch destroy --yes[/]
+    """
+    session = of(context)
+    if not session.embedded:
+        raise InvalidInput(
+            "only an embedded record can be destroyed", remedy="drop an external database with its own tools"
+        )
+    if not yes:
+        typer.confirm(f"Delete {session.directory.resolve()} and everything in it?", abort=True)
+    server.destroy(session.directory)
+    console.print(f"deleted {session.directory}")
+
+
+def _lines(told: health.Report) -> Iterator[tuple[str, str]]:
+    yield (
+        "record",
+        f"PostgreSQL {told.postgresql}, {bytes_of(told.size_bytes)}, {told.round_trip_ms:.1f} ms away",
+    )
+    yield "organizations", f"{told.organizations:,}"
+    yield (
+        "documents",
+        f"{told.documents:,} in {told.versions:,} versions"
+        + (f", {told.deleted:,} deleted" if told.deleted else ""),
+    )
+    yield "files", f"{told.files:,}"
+    yield "events", f"{told.events:,}"
+    for status in told.projections:
+        state = "being filled" if status.filling else f"at {status.position}"
+        yield status.name, f"[red]{status.last_error}[/]" if status.last_error else state
+    if told.gate:
+        yield "gate", f"[yellow]{told.gate}[/]"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (up, down, status, doctor, destroy):
+        app.command(rich_help_panel="Server")(command)
+
+
+def _show(found: server.ServerStatus, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    console.print(f"[bold]{found.state}[/]" + (" [dim](kept until `octavo down`)[/]" if found.kept else ""))
+    if found.state == "running":
+        console.print(
+            f"[dim]PostgreSQL {found.major}, pid {found.pid}, {bytes_of(found.size_bytes)}, socket {found.socket}[/]"
+        )

@@ -1,0 +1,192 @@
+"""One ingest: walk, skip what is unchanged, read the rest in other processes, store it batch by batch."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from octavo.errors import NotFound, OctavoError
+from octavo.ingest.extracted import Failed, Found, Read
+from octavo.ingest.extraction import extract
+from octavo.ingest.limits import Limits
+from octavo.ingest.load import Loader
+from octavo.ingest.pool import Reader
+from octavo.ingest.summary import Progress, Summary, Watch
+from octavo.ingest.walk import walk
+from octavo.postgres.pool import Pool
+from octavo.roles.blobs import Blobs
+from octavo.store import changes, sources
+from octavo.store.scope import Scope
+from octavo.store.sources import Source
+
+_LOOKED_UP_AT_ONCE = 500
+_BATCH_FILES = 64
+_BATCH_CHARACTERS = 4_000_000
+_SECONDS_BETWEEN_TELLING = 0.1
+
+
+async def ingest(
+    scope: Scope,
+    pool: Pool,
+    blobs: Blobs,
+    paths: Sequence[Path],
+    *,
+    sync: bool,
+    include: Sequence[str],
+    exclude: Sequence[str],
+    limits: Limits,
+    progress: Watch | None,
+) -> Summary:
+    """Ingest files and folders; see `Workspace.ingest`."""
+    run = _Run(scope, Loader(scope, pool, blobs), limits, progress)
+    roots = await asyncio.to_thread(_roots, paths)
+    await run.read(roots, include, exclude)
+    if sync:
+        for root in roots:
+            await run.delete_vanished(root)
+    return run.finish()
+
+
+async def ingest_bytes(
+    scope: Scope, pool: Pool, blobs: Blobs, data: bytes, *, name: str, limits: Limits
+) -> Summary:
+    """Ingest one file that is no file: what came over standard input or a socket."""
+    run = _Run(scope, Loader(scope, pool, blobs), limits, None)
+    path, now = Path(name), time.time_ns()
+    run.summary.files = 1
+    try:
+        extracted = await asyncio.to_thread(extract, data, name, limits)
+    except OctavoError as error:
+        run.summary.failures.append(Failed(path, error.code, str(error)))
+        return run.finish()
+    read = Read(path, hashlib.sha256(data).digest(), len(data), now, extracted)
+    await run.store([read], {path: data})
+    return run.finish()
+
+
+class _Run:
+    """The state of one ingest."""
+
+    def __init__(self, scope: Scope, loader: Loader, limits: Limits, watch: Watch | None) -> None:
+        self.summary = Summary()
+        self._scope = scope
+        self._loader = loader
+        self._limits = limits
+        self._watch = watch
+        self._walked = False
+        self._told_at = 0.0
+        self._begun = time.monotonic()
+
+    async def read(self, roots: Sequence[Path], include: Sequence[str], exclude: Sequence[str]) -> None:
+        """Bring everything below the roots into the record."""
+        batch: list[Read] = []
+        async with Reader(self._limits) as reader:
+            async for outcomes in reader.read(self._changed(roots, include, exclude)):
+                self.summary.failures += [one for one in outcomes if isinstance(one, Failed)]
+                for one in outcomes:
+                    if isinstance(one, Read):
+                        batch.append(one)
+                    if _is_full(batch):
+                        await self.store(batch)
+                        batch = []
+                self._tell()
+        await self.store(batch)
+
+    async def store(self, batch: Sequence[Read], data: dict[Path, bytes] | None = None) -> None:
+        """Store what was read, and count it."""
+        if not batch:
+            return
+        stored, failed = await self._loader.store(batch, data or {})
+        for one in stored:
+            self.summary.bytes += one.read.bytes
+            self.summary.documents += sum(document.changed for document in one.documents)
+            if not one.documents[0].changed:
+                self.summary.equal += 1
+            elif one.documents[0].version == 1:
+                self.summary.created += 1
+            else:
+                self.summary.updated += 1
+        self.summary.failures += failed
+        self._tell()
+
+    async def delete_vanished(self, root: Path) -> None:
+        """Delete the documents of files below a folder that are there no more."""
+        gone: list[Source] = []
+        async for source in sources.below(self._scope, sources.shown(root)):
+            # A name that is no UTF-8 is kept with escapes, by which its file cannot be looked for.
+            is_exact = sources.key_of(source.path) == source.key
+            if is_exact and not await asyncio.to_thread(_exists, source.path):
+                gone.append(source)
+        for source in gone:
+            for id in source.documents:
+                try:
+                    await changes.delete(self._scope, id)
+                    self.summary.deleted += 1
+                except NotFound:
+                    continue
+        await sources.forget(self._scope, [source.key for source in gone])
+
+    def finish(self) -> Summary:
+        """The sums."""
+        self._walked, self._told_at = True, 0.0
+        self._tell()
+        self.summary.seconds = time.monotonic() - self._begun
+        return self.summary
+
+    async def _changed(
+        self, roots: Sequence[Path], include: Sequence[str], exclude: Sequence[str]
+    ) -> AsyncIterator[Found]:
+        """Files that are new, or whose size or time is another than when they were read last."""
+        items = walk(roots, include=include, exclude=exclude)
+        while chunk := await asyncio.to_thread(_some, items, _LOOKED_UP_AT_ONCE):
+            found = [item for item in chunk if isinstance(item, Found)]
+            self.summary.files += len(chunk)
+            self.summary.failures += [item for item in chunk if isinstance(item, Failed)]
+            keys = {item.path: sources.key_of(item.path) for item in found}
+            known = await sources.known(self._scope, list(keys.values()))
+            for item in found:
+                if _is_unchanged(item, known.get(keys[item.path])):
+                    self.summary.unchanged += 1
+                else:
+                    yield item
+            self._tell()
+        self._walked = True
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if self._watch is not None and now - self._told_at > _SECONDS_BETWEEN_TELLING:
+            self._told_at = now
+            summary = self.summary
+            self._watch(Progress(summary.files, summary.done, summary.bytes, self._walked))
+
+
+def _roots(paths: Sequence[Path]) -> list[Path]:
+    return [path.expanduser().absolute() for path in paths]
+
+
+def _is_full(batch: Sequence[Read]) -> bool:
+    characters = sum(len(read.extracted.text) for read in batch)
+    return len(batch) >= _BATCH_FILES or characters >= _BATCH_CHARACTERS
+
+
+def _is_unchanged(found: Found, known: Source | None) -> bool:
+    return known is not None and (known.size_bytes, known.modified_ns) == (found.bytes, found.modified_ns)
+
+
+def _some(items: Iterator[Found | Failed], number: int) -> list[Found | Failed]:
+    return list(islice(items, number))
+
+
+def _exists(path: str) -> bool:
+    """Whether a file is there; one that may not be looked at counts as there, so that nothing is deleted."""
+    try:
+        Path(path).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True

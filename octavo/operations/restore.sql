@@ -22,13 +22,6 @@ SELECT
     ) AS holds,
     to_regnamespace('octavo') IS NOT NULL AS has_schema
 
--- name: reset_search
--- scope: system
--- The rows of search were not in the dump: it begins anew, in a generation of its own.
-UPDATE octavo.search_engine SET
-    generation = gen_random_uuid(), epoch = 0, position_xid = '0', position_id = 0,
-    scanning = true, scanned_organization = NULL, scanned_document = NULL
-
 -- name: analyze
 -- scope: system
 -- Statistics are not in a dump, and plans without them are wrong.

@@ -20,7 +20,7 @@ LIMIT 1
 -- name: list_tables
 -- scope: system
 -- Every table but those of extensions; of a partitioned one the whole, not the parts. `derived`: rows that a
--- projection makes again from the log. `columns`: without generated ones, which may come out differently on
+-- projection makes again from the log; the one of search_engine says where it stands, and is reset instead. `columns`: without generated ones, which may come out differently on
 -- another server and are made of the others anyway. Sizes are those on disk without indexes.
 WITH parts AS (
     SELECT
@@ -34,7 +34,8 @@ WITH parts AS (
 )
 SELECT
     format('%I.%I', namespace.nspname, relation.relname) AS name,
-    namespace.nspname = 'octavo' AND relation.relname LIKE 'search\_%' AS derived,
+    namespace.nspname = 'octavo' AND relation.relname LIKE 'search\_%' AND relation.relname <> 'search_engine'
+        AS derived,
     (
         SELECT coalesce(string_agg(format('stored.%I', attname), ', ' ORDER BY attnum), 'NULL')
         FROM pg_attribute

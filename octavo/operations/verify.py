@@ -29,13 +29,23 @@ class Verified(msgspec.Struct, frozen=True):
     manifest: Manifest
     entries: int
 
+    @property
+    def files(self) -> int:
+        """Files that were compared."""
+        return self.manifest.files
+
+    @property
+    def bytes(self) -> int:
+        """Their bytes."""
+        return self.manifest.file_bytes
+
     def as_dict(self) -> dict[str, Any]:
         """The result as plain data."""
         return {
             "directory": str(self.directory),
             "entries": self.entries,
-            "files": self.manifest.files,
-            "bytes": self.manifest.file_bytes,
+            "files": self.files,
+            "bytes": self.bytes,
             "position": self.manifest.position,
             "octavo": self.manifest.octavo,
             "postgres": self.manifest.postgres,

@@ -12,7 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
+import octavo
 from octavo.engines.blobs.files import FileBlobs
+from octavo.feed.reader import Feed
+from octavo.feed.wakeup import Wakeup
 from octavo.operations.backup import BackupReport, backup
 from octavo.operations.manifest import Table
 from octavo.operations.restore import RestoreReport, restore
@@ -155,6 +158,18 @@ async def test_a_restored_organization_is_found_by_name(backed: Backed, restored
     found = await organizations.find(restored.record.system, "globex")
 
     assert found.id == backed.filled[1].scope.organization
+
+
+async def test_search_fills_itself_after_the_restore(backed: Backed, restored: Restored) -> None:
+    """Passages are derived: they are not in the backup, and made again."""
+    manifest = (await verify(backed.report.directory)).manifest
+
+    async with octavo.open(restored.report.target) as db:
+        globex = db.organization("globex")
+        hits = await globex.search("newer", after=await Feed(db.record.system, Wakeup()).position())
+
+    assert {"octavo.search_passage", "octavo.search_text"} <= set(manifest.not_included)
+    assert [hit.id for hit in hits.hits] == [backed.filled[1].tagged.id]
 
 
 async def test_a_backup_can_be_restored_into_an_empty_database_by_url(

@@ -12,15 +12,14 @@ from octavo.errors import MissingExtra
 
 UNDETERMINED = "und"
 
-# Measured on 738 pages of documentation in 20 languages: three samples of 200 characters name as many
-# languages right as the whole text does, in a third of the time of its first 1,000 characters.
-_SAMPLE_CHARACTERS = 200
+# Measured on 738 pages of documentation in 20 languages: three samples of 120 characters name more languages
+# right than the first 1,000 characters do, in a third of the time; longer ones add less than one in a hundred.
+_SAMPLE_CHARACTERS = 120
 _SAMPLES_AT = (0.2, 0.5, 0.8)
 # Below it are numbers, code, names and single words; above it nearly all text is named right.
 _SURE = 0.5
-_FEWEST_LETTERS = 4
 
-_LETTER = re.compile(r"[^\W\d_]")
+_LETTERS = re.compile(r"(?:[^\W\d_][\W\d_]*+){4}")
 _ADDRESS = re.compile(r"\b(?:https?://|www\.)\S+|\S+@\S+\.\w+")
 _CONFIGURATIONS = {
     "ar": "arabic",
@@ -69,7 +68,7 @@ def detect(text: str) -> str:
         MissingExtra: the detector is not installed.
     """
     sample = _ADDRESS.sub(" ", _sample(text))
-    if len(_LETTER.findall(sample)) < _FEWEST_LETTERS:
+    if not _LETTERS.search(sample):
         return UNDETERMINED
     best = _detector().detect(" ".join(sample.split()), model="lite")[0]
     return normalize(best["lang"]) if best["score"] >= _SURE else UNDETERMINED

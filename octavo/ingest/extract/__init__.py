@@ -1,0 +1,1 @@
+"""One module a format, each with `extract(original)`: bytes to what they say."""

@@ -1,0 +1,86 @@
+"""Bytes to what they say, whatever they are; and the word for it when they cannot be read."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import import_module
+from typing import Protocol, cast
+
+from octavo.errors import IngestFault, MissingExtra, OctavoError, RefusedFile, UnreadableFile
+from octavo.ingest.clean import storable
+from octavo.ingest.detect import detect
+from octavo.ingest.extract.original import Original
+from octavo.ingest.extracted import Attachment, Extracted, Kind, Unread
+from octavo.ingest.limits import Limits
+
+
+class _Extractor(Protocol):
+    def extract(self, original: Original) -> Extracted: ...
+
+
+def extract(data: bytes, name: str, limits: Limits, *, depth: int = 0) -> Extracted:
+    """What a file says.
+
+    Args:
+        data: the file's bytes.
+        name: its name, which tells kinds of text apart and is the last resort for a title.
+        limits: what is refused.
+        depth: how many mails it is inside of.
+
+    Raises:
+        UnreadableFile: it is broken, encrypted, or not what it claims to be.
+        RefusedFile: it is over a limit, or of a kind that is never read.
+        MissingExtra: its format needs a library that is not installed.
+    """
+    found = detect(data, name)
+    if found.kind == "email" and depth > limits.max_attachment_depth:
+        raise RefusedFile(
+            f"a mail inside of {depth} others", remedy="raise max_attachment_depth, or save it on its own"
+        )
+
+    def attach(data: bytes, name: str, media_type: str) -> Attachment:
+        return _attachment(data, storable(name)[0], media_type, limits, depth + 1)
+
+    extracted = _extractor(found.kind).extract(Original(data, name, found.media_type, limits, attach))
+    if found.is_misnamed:
+        extracted.metadata["named"] = name.rpartition(".")[2].lower()
+    return extracted
+
+
+def attempt(data: bytes, name: str, limits: Limits, *, depth: int = 0) -> Extracted | Unread:
+    """What a file says, or why it cannot be read. Nothing a file holds raises."""
+    try:
+        return extract(data, name, limits, depth=depth)
+    except (IngestFault, MissingExtra) as error:
+        return _unread(error)
+    except MemoryError:
+        return _unread(RefusedFile("reading it takes too much memory", remedy="raise max_worker_bytes"))
+    except RecursionError:
+        return _unread(RefusedFile("its parts are nested too deep"))
+    except Exception as error:  # noqa: BLE001 - a parser met a file it was not made for; the others go on
+        return _unread(UnreadableFile(f"its reader failed: {type(error).__name__}: {error}"))
+
+
+def _attachment(data: bytes, name: str, media_type: str, limits: Limits, depth: int) -> Attachment:
+    content = attempt(data, name, limits, depth=depth)
+    return Attachment(
+        name=name,
+        media_type=content.media_type if isinstance(content, Extracted) else media_type,
+        data=data,
+        sha256=hashlib.sha256(data).digest(),
+        content=content,
+    )
+
+
+def _extractor(kind: Kind) -> _Extractor:
+    """The module for a kind; modules import their libraries, and are imported when their kind is met."""
+    try:
+        return cast("_Extractor", import_module(f"octavo.ingest.extract.{kind}"))
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"reading {kind} needs {error.name}", remedy="pip install 'octavo[ingest]'", extra="ingest"
+        ) from error
+
+
+def _unread(error: OctavoError) -> Unread:
+    return Unread(error.code, storable(str(error))[0])

@@ -1,0 +1,39 @@
+"""What ingest refuses, whatever it is: every limit with its unit."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+MIB = 1024 * 1024
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of one ingest. A file over one of them is one reported line; the others go on."""
+
+    max_file_bytes: Annotated[int, Meta(ge=1, description="Largest file, in bytes.")] = 256 * MIB
+    max_text_characters: Annotated[int, Meta(ge=1, description="Longest text of a file, in code points.")] = (
+        16 * MIB
+    )
+    max_pages: Annotated[int, Meta(ge=1, description="Pages of a PDF at most.")] = 20_000
+    max_attachments: Annotated[int, Meta(ge=0, description="Attachments of one mail at most.")] = 1_000
+    max_attachment_depth: Annotated[
+        int, Meta(ge=0, description="How deep mails in mails are read; what is deeper is kept unread.")
+    ] = 3
+    max_unpacked_bytes: Annotated[
+        int, Meta(ge=1, description="What a part of a Word file may unpack to, in bytes.")
+    ] = 128 * MIB
+    max_unpacked_ratio: Annotated[
+        int,
+        Meta(ge=1, description="How many times its packed size a part over 1 MiB may unpack to."),
+    ] = 200
+    seconds_per_file: Annotated[int, Meta(ge=1, description="Longest time for one file, in seconds.")] = 60
+    max_worker_bytes: Annotated[
+        int, Meta(ge=256 * MIB, description="Address space of a reading process, in bytes.")
+    ] = 3 * 1024 * MIB
+    max_bytes_in_flight: Annotated[
+        int,
+        Meta(ge=1, description="Sizes of all files being read at once, in bytes; one larger file alone may."),
+    ] = 128 * MIB

@@ -1,20 +1,29 @@
-"""backup · verify-backup · restore"""
+"""backup · verify-backup · restore · export · import"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from octavo.cli.render import bytes_of
-from octavo.cli.session import Json, console, errors, of, print_json, run
+from octavo.cli.session import Json, Namespace, Organization, console, errors, of, print_json, run
 from octavo.operations import backup as backups
 from octavo.operations import restore as restoring
 from octavo.operations import verify as verifying
+from octavo.operations.problems import Problem
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the backup.")]
 
@@ -76,10 +85,78 @@ def restore(context: typer.Context, directory: Directory, as_json: Json = False)
         console.print(f"[green]restored[/] to {target}: {restored.documents} documents, digests equal")
 
 
+def export(
+    context: typer.Context,
+    directory: Directory,
+    type: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None,
+    history: Annotated[bool, typer.Option("--history", help="With every version's body.")] = False,
+    as_json: Json = False,
+    organization: Organization = None,
+) -> None:
+    """Write an organization's documents as JSON lines, with their original files.
+
+    Example: [dim]octavo export ./out --history[/]
+    """
+
+    async def work() -> Any:
+        with _bar("exporting", bytes_told=False) as progress:
+            async with of(context).workspace(organization) as (_, view):
+                return await view.export(directory, type=type, history=history, progress=progress)
+
+    made = run(work)
+    if as_json:
+        print_json(made.as_dict())
+    else:
+        console.print(
+            f"[green]{made.directory}[/]: {made.documents} documents, {made.files} files in {made.seconds:.1f} s"
+        )
+        _show_problems(made.problems)
+
+
+def import_(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="DIR|FILE", help="What export wrote, or JSON lines.")],
+    new_ids: Annotated[bool, typer.Option("--new-ids", help="Do not keep the documents' ids.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything and roll it back.")] = False,
+    as_json: Json = False,
+    organization: Organization = None,
+    namespace: Namespace = None,
+) -> None:
+    """Put exported documents, or JSON lines, into an organization; a second run changes nothing.
+
+    Example: [dim]octavo import ./out --org acme --dry-run[/]
+    """
+
+    async def work() -> Any:
+        with _bar("importing") as progress:
+            async with of(context).workspace(organization, namespace) as (db, view):
+                done = await view.import_from(
+                    source, keep_ids=not new_ids, dry_run=dry_run, progress=progress
+                )
+                await db.drain()
+                return done
+
+    done = run(work)
+    if as_json:
+        print_json(done.as_dict())
+        return
+    would = "would be " if done.dry_run else ""
+    console.print(
+        f"{would}{done.created} new · {done.updated} changed · {done.unchanged} unchanged · {done.failed} failed"
+    )
+    _show_problems(done.problems)
+
+
+def _show_problems(problems: Sequence[Problem]) -> None:
+    for problem in problems[:20]:
+        console.print(f"[red]✗[/] {escape(str(problem))}", soft_wrap=True)
+
+
 @contextmanager
-def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error, fed with bytes done of bytes to do."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+def _bar(title: str, *, bytes_told: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error, fed with bytes, or documents, done of those to do."""
+    counts = DownloadColumn() if bytes_told else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), counts, TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
@@ -87,5 +164,6 @@ def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (backup, verify_backup, restore):
+    for command in (backup, verify_backup, restore, export):
         app.command(rich_help_panel="Administration")(command)
+    app.command("import", rich_help_panel="Administration")(import_)

@@ -80,11 +80,10 @@ def differences(found: Sequence[Difference]) -> Table:
 
 def marked(text: str) -> str:
     """A highlight in one paragraph: marks become bold, HTML's escapes become characters again."""
-    return (
-        escape(unescape(" ".join(text.split())))
-        .replace("<mark>", "[bold yellow]")
-        .replace("</mark>", "[/bold yellow]")
-    )
+    pieces = " ".join(text.split()).replace("</mark>", "<mark>").split("<mark>")
+    shown = (escape(unescape(piece)) for piece in pieces)
+    # Every second piece stood between marks.
+    return "".join(f"[bold yellow]{piece}[/]" if place % 2 else piece for place, piece in enumerate(shown))
 
 
 def bytes_of(size: int) -> str:

@@ -13,6 +13,10 @@ from octavo.feed.wakeup import Wakeup
 from octavo.ingest.limits import Limits
 from octavo.ingest.run import ingest, ingest_bytes
 from octavo.ingest.summary import Summary, Watch
+from octavo.operations.export import ExportReport, export_documents
+from octavo.operations.imports import ImportReport, import_documents
+from octavo.operations.progress import Progress as Told
+from octavo.operations.progress import silent
 from octavo.postgres.pool import Pool
 from octavo.roles.blobs import Blobs
 from octavo.search.query import Fallback, Hits, Search
@@ -142,6 +146,53 @@ class Workspace:
         scope = await self._bind()
         return await ingest_bytes(
             scope, self._parts.pool, self._parts.blobs, data, name=name, limits=limits or Limits()
+        )
+
+    async def export(
+        self,
+        directory: str | Path,
+        *,
+        type: str | None = None,
+        history: bool = False,
+        progress: Told = silent,
+    ) -> ExportReport:
+        """Write live documents of all namespaces to a new directory: JSON lines, and the original files.
+
+        Args:
+            type: only this type.
+            history: with every version's body.
+            progress: told documents done of documents to do.
+
+        Raises:
+            InvalidInput: the directory is there and not empty. StorageFault: it cannot be written.
+        """
+        scope, parts = await self._bind(), self._parts
+        return await export_documents(
+            parts.pool, scope, parts.blobs, Path(directory), type=type, history=history, progress=progress
+        )
+
+    async def import_from(
+        self, source: str | Path, *, keep_ids: bool = True, dry_run: bool = False, progress: Told = silent
+    ) -> ImportReport:
+        """Put what `export` wrote, or a file of JSON lines, into this organization; a second run changes nothing.
+
+        Args:
+            keep_ids: False gives each document a new id, the same in every run.
+            dry_run: do everything and roll it back.
+            progress: told bytes done of bytes to do.
+
+        Returns:
+            The sums; lines that could not be imported are problems and stop nothing.
+        """
+        scope, parts = await self._bind(), self._parts
+        return await import_documents(
+            parts.pool,
+            scope,
+            parts.blobs,
+            Path(source),
+            keep_ids=keep_ids,
+            dry_run=dry_run,
+            progress=progress,
         )
 
     def namespace(self, name: str) -> Workspace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -126,6 +126,8 @@ class Search:
             PositionTimeout: the engine did not reach `after` in time, and `fallback` is "error".
         """
         began = time.monotonic()
+        if fallback not in get_args(Fallback):
+            raise InvalidInput(f"fallback = {fallback!r}", remedy='give "error" or "stale"')
         wanted = _position(after)
         query, mark = self._query(
             organization,

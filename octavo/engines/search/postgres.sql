@@ -79,7 +79,7 @@ by_words AS MATERIALIZED (
             LIMIT $7
         ) AS looked_at
         WHERE looked_at.words @@ alternative.query
-        LIMIT $6::octavo.planned_once
+        LIMIT $6::octavo.search_limit
     ) AS found
     WHERE numnode(alternative.query) > 0
 ),
@@ -204,7 +204,7 @@ every_passage AS MATERIALIZED (
     CROSS JOIN LATERAL (
         -- include: passages
         AND passage.words @@ alternative.query
-        LIMIT greatest($14::integer, $6::octavo.planned_once)
+        LIMIT greatest($14::integer, $6::octavo.search_limit)
     ) AS found
     WHERE numnode(alternative.query) > 0
     UNION ALL

@@ -2,11 +2,14 @@
 -- Keyword search: passages with their words, what is shown of them, and the engine's own cursor.
 SET LOCAL ROLE octavo_owner;
 
--- A statement with a parameter of this type is planned once a connection. PostgreSQL would plan a search anew
--- each time, which costs as much as the search: it believes in the plan it makes for known values. As with
--- octavo.organization the domain is checked while the parameter is received, before a plan is chosen.
-CREATE DOMAIN octavo.planned_once AS integer
-    CHECK (set_config('plan_cache_mode', 'force_generic_plan', true) IS NOT NULL);
+-- A statement with a parameter of this type is planned once a connection: PostgreSQL would plan a search anew each
+-- time, which costs as much as the search, because it believes in the plan it makes for known values. And words
+-- resemble each other when half of their trigrams agree: inflected ones of four letters do. As with
+-- octavo.organization, the domain is checked while the parameter is received, before a plan is chosen.
+CREATE DOMAIN octavo.search_limit AS integer CHECK (
+    set_config('plan_cache_mode', 'force_generic_plan', true) IS NOT NULL
+    AND set_config('pg_trgm.word_similarity_threshold', '0.5', true) IS NOT NULL
+);
 
 -- tsquery has operators for "or" and "and" but no aggregates: a query is made of one part a language.
 CREATE AGGREGATE octavo.any_of(tsquery) (SFUNC = tsquery_or, STYPE = tsquery, PARALLEL = SAFE);

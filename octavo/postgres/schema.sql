@@ -32,10 +32,10 @@ END);
 
 ALTER DOMAIN octavo.organization OWNER TO octavo_owner;
 
-CREATE DOMAIN octavo.planned_once AS integer
-	CONSTRAINT planned_once_check CHECK ((set_config('plan_cache_mode'::text, 'force_generic_plan'::text, true) IS NOT NULL));
+CREATE DOMAIN octavo.search_limit AS integer
+	CONSTRAINT search_limit_check CHECK (((set_config('plan_cache_mode'::text, 'force_generic_plan'::text, true) IS NOT NULL) AND (set_config('pg_trgm.word_similarity_threshold'::text, '0.5'::text, true) IS NOT NULL)));
 
-ALTER DOMAIN octavo.planned_once OWNER TO octavo_owner;
+ALTER DOMAIN octavo.search_limit OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.apply_operations(target jsonb, operations jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

@@ -20,7 +20,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     record: Annotated[
         str,
         Meta(
-            description="Where the record is: `embedded:DIR`, a directory, or `postgresql://…` of a member of octavo_app."
+            description="The record: a directory, `embedded:DIR`, or `postgresql://…` of a member of octavo_app."
         ),
     ] = "embedded:./octavo-data"
     record_system: Annotated[

@@ -35,9 +35,13 @@ def test_errors_are_the_same(db):
 def test_a_transaction_is_a_with_block(db):
     doc = db.documents.put("account", {"balance": 10})
 
-    with pytest.raises(ZeroDivisionError), db.transaction() as tx:
-        tx.documents.patch(doc.id, {"$inc": {"balance": -10}})
-        _ = 1 / 0
+    def interrupted() -> None:
+        with db.transaction() as tx:
+            tx.documents.patch(doc.id, {"$inc": {"balance": -10}})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        interrupted()
 
     assert db.documents.get(doc.id).body == {"balance": 10}
 

@@ -125,15 +125,7 @@ async def test_no_acknowledged_write_is_lost_when_writing_processes_are_killed(d
     acknowledged: dict[str, tuple[int, int]] = {}
     rounds = 12
     for number in range(rounds):
-        writers = [
-            subprocess.Popen(
-                [sys.executable, "-c", WRITER, str(data), str(chance.randrange(10**9))], stdout=subprocess.PIPE, text=True
-            )
-            for _ in range(2)
-        ]
-        for writer in writers:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == "ready\n"
+        writers = [_writer(data, chance.randrange(10**9)) for _ in range(2)]
         await asyncio.sleep(chance.uniform(0.2, 1.5))
         if number % 3 == 2:
             os.kill(embedded.status(data).pid, signal.SIGKILL)
@@ -150,6 +142,15 @@ async def test_no_acknowledged_write_is_lost_when_writing_processes_are_killed(d
     record_property("kills", rounds * 2)
     record_property("acknowledged_writes", sum(version for version, _ in acknowledged.values()))
     assert (lost, faults) == ([], {})
+
+
+def _writer(data: Path, seed: int) -> subprocess.Popen[str]:
+    """A process that writes, and prints what was acknowledged."""
+    command = [sys.executable, "-c", WRITER, str(data), str(seed)]
+    writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "ready\n"
+    return writer
 
 
 async def _holds(db: octavo.Octavo, id: object, told: tuple[int, int]) -> bool:

@@ -78,7 +78,8 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
         async with session.open() as db:
             return await health.checks(db.record, [db.projections])
 
-    if all(check.ok for check in checks):
+    # What others left behind on the machine is worth a word, but does not keep this record from being opened.
+    if all(check.ok or check.name == "leftovers" for check in checks):
         checks = [*checks, *run(work)]
     if as_json:
         print_json(checks)

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.padding import Padding
 
 import octavo
 from octavo.cli import render
@@ -33,7 +32,7 @@ def demo(
     Example: [dim]octavo demo ~/Documents --words "travel expenses"[/]
     """
     data = of(context).data or _DATA
-    run(lambda: _demonstrate(data, folder or _documents_at_hand(), words))
+    run(lambda: demonstrate(data, folder or _documents_at_hand(), words))
 
 
 def _documents_at_hand() -> Path:
@@ -42,7 +41,8 @@ def _documents_at_hand() -> Path:
     return examples if examples.is_dir() else Path(sysconfig.get_path("purelib"))
 
 
-async def _demonstrate(data: str, folder: Path, words: str) -> None:
+async def demonstrate(data: str, folder: Path, words: str) -> None:
+    """Print the whole demonstration."""
     _chapter(f"A database in a folder: {data}")
     begun = time.perf_counter()
     async with octavo.open(data) as db:
@@ -110,15 +110,16 @@ def _chapter(title: str) -> None:
 
 def _go_on(data: str, words: str, doc: Document) -> None:
     console.rule("[bold]Go on[/]", align="left", style="dim")
-    for command in (
-        f'search "{words}"',
+    commands = (
+        f'search "{escape(words)}"',
         f"history {doc.id}",
         f"get {doc.id} --tag production",
         "events --follow",
         "status",
-    ):
-        console.print(Padding(f"octavo --data {data} {escape(command)}", (0, 0, 0, 2)), soft_wrap=True)
-    console.print(Padding(f"octavo --data {data} destroy   [dim]# removes all of it[/]", (0, 0, 0, 2)))
+        "destroy   [dim]# removes all of it[/]",
+    )
+    for command in commands:
+        console.print(f"  octavo --data {escape(data)} {command}", soft_wrap=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -100,7 +100,7 @@ def _binary(data: bytes, name: str) -> Detected | None:
     if b"%PDF-" in head[:_TOP_BYTES]:
         return Detected("pdf", "application/pdf")
     if head.startswith(b"PK\x03\x04"):
-        return _archive(data)
+        return _archive(data, PurePath(name).suffix.lower())
     if head.startswith(_OLE):
         streams = (kind for stream, kind in _OLE_STREAMS.items() if stream.encode("utf-16-le") in data)
         return Detected("other", next(streams, "application/x-ole-storage"))
@@ -116,17 +116,15 @@ def _is_text(head: bytes) -> bool:
     return visible >= 0.95 * len(head) or wide_encoding(head) is not None
 
 
-def _archive(data: bytes) -> Detected:
-    """A Word file, or another archive, which is not unpacked."""
+def _archive(data: bytes, suffix: str) -> Detected:
+    """A Word file, or another archive, which is not unpacked; the name counts for one that is torn."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = " ".join(archive.namelist())
             named = _own_name(archive)
     except _BROKEN_ARCHIVE:
-        names, named = (
-            data[:_HEAD_BYTES].decode("ascii", "replace"),
-            None,
-        )  # parts are named where they begin, too
+        is_word = suffix in _SUFFIXES["word"] or b"word/document" in data
+        return Detected("word", WORD_MEDIA_TYPE) if is_word else Detected("other", "application/zip")
     part = next((part for part in _PARTS if part in names and "[Content_Types].xml" in names), None)
     if part == "word/":
         return Detected("word", WORD_MEDIA_TYPE)

@@ -29,6 +29,7 @@ _MEANT = {
 _ALIASES = {"windows-31j": "cp932", "x-sjis": "cp932", "x-gbk": "gb18030", "unicode": "utf-16"}
 _NO_ENCODINGS = {"unicode-escape", "raw-unicode-escape", "punycode", "idna"}
 _CONTROLS = bytes({*range(32), 127} - {*b"\t\n\r\f\x1b"})
+_ONLY_IN_CP1252 = bytes(range(0x80, 0xA0))
 _SAMPLE_BYTES = 65_536
 _ESCAPE_CODES = (b"\x1b$", b"\x1b(")
 
@@ -66,6 +67,8 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
 
 
 def _forced(data: bytes, encoding: str) -> Decoded:
+    if encoding == "cp1252" and len(data.translate(None, _ONLY_IN_CP1252)) == len(data):
+        encoding = "iso8859-1"  # what it is called, if nothing in it tells the two apart
     try:
         return Decoded(data.decode(encoding), encoding, 0)
     except UnicodeDecodeError:

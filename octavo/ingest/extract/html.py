@@ -16,21 +16,15 @@ from octavo.ingest.encoding import decode
 from octavo.ingest.extract.original import Original
 from octavo.ingest.extracted import Extracted, Kind
 
-# What is around a text and no part of it: navigation, in HTML's own words and those of DocBook and Sphinx; and the
-# word to look for in the source before a selector is worth its time.
+# What is around a text and no part of it: navigation, in HTML's own words and those of DocBook and Sphinx. Selectors
+# take time, so each group is used only where the source has its word.
 _AROUND = {
-    "nav": "<nav",
-    "[role=navigation]": "navigation",
-    "[role=search]": "search",
-    "[hidden]": " hidden",
-    "[aria-hidden=true]": "aria-hidden",
-    "template": "<template",
-    "svg": "<svg",
-    ".navheader": "navheader",
-    ".navfooter": "navfooter",
-    ".sphinxsidebar": "sphinxsidebar",
-    ".related": "related",
-    ".headerlink": "headerlink",
+    b"nav": ["nav", "[role=navigation]", ".navheader", ".navfooter"],
+    b"search": ["[role=search]"],
+    b"hidden": ["[hidden]", "[aria-hidden=true]"],
+    b"<template": ["template"],
+    b"<svg": ["svg"],
+    b"sphinx": [".sphinxsidebar", ".related", ".headerlink"],
 }
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _DECLARED_WITHIN = 4_096
@@ -56,7 +50,7 @@ def extract(
     told = _told(tree)
     return original.extracted(
         kind,
-        _text(tree, source),
+        _text(tree, original.data),
         titles=(tree.title or told.get("og:title") or _heading(tree),),
         author=_first(told, _AUTHOR),
         declared_language=_language(tree, told),
@@ -74,12 +68,12 @@ def extract(
 
 def text_of_html(source: str) -> str:
     """The visible text: blocks a blank line apart, rows and list items a line, preformatted text as it stands."""
-    return _text(_tree(source), source)
+    return _text(_tree(source), source.encode())
 
 
-def _text(tree: HTMLTree, source: str) -> str:
-    around = [selector for selector, word in _AROUND.items() if word in source]
-    return prose(extract_plain_text(tree, list_bullets=False, alt_texts=False, skip_elements=around))
+def _text(tree: HTMLTree, source: bytes) -> str:
+    around = [selector for word, selectors in _AROUND.items() if word in source for selector in selectors]
+    return prose(extract_plain_text(tree, alt_texts=False, skip_elements=around))
 
 
 def _tree(source: str) -> HTMLTree:

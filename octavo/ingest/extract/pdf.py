@@ -40,8 +40,8 @@ def extract(original: Original) -> Extracted:
         text,
         titles=(_PROGRAM.sub("", fields.get("Title", "")), first_line(text)),
         author=fields.get("Author"),
-        created=_time(fields.get("CreationDate", "")),
-        modified=_time(fields.get("ModDate", "")),
+        created=time_of(fields.get("CreationDate", "")),
+        modified=time_of(fields.get("ModDate", "")),
         metadata={
             "pages": pages,
             "unreadable_pages": unreadable,
@@ -91,7 +91,8 @@ def _pages(document: PdfDocument) -> Iterator[str | None]:
             yield _HYPHEN.sub("", text).replace("\r\n", "\n").strip()
 
 
-def _time(value: str) -> datetime | None:
+def time_of(value: str) -> datetime | None:
+    """The moment a date of PDF names, in UTC; None if it names none."""
     match = _DATE.match(value)
     if match is None:
         return None

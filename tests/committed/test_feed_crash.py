@@ -55,6 +55,7 @@ async def seen_last(killed: asyncio.subprocess.Process) -> list[int]:
 async def test_a_killed_consumer_is_followed_by_one_that_loses_nothing(
     server: Server, scope: Scope, organization: Organization, killed_after: int
 ):
+    """S0-026: at least once."""
     for _ in range(20):
         await append(scope, "order-1")
 

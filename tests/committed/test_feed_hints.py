@@ -92,6 +92,7 @@ async def test_a_put_wakes_followers_and_its_statements_notify_nobody(
 
 
 async def test_without_any_hint_a_follower_finds_out_by_itself(record: Record, scope: Scope):
+    """S0-037: the log holds every event, whoever was told of it."""
     followed = feed_of(record, scope.organization).follow()
     coming = asyncio.create_task(anext(followed))
 

@@ -63,7 +63,7 @@ async def test_without_the_rule_two_connections_invert_a_stream(server: Server, 
 
 
 async def test_a_live_reader_misses_nothing_and_keeps_every_stream_in_order(wide_record: Record):
-    """record.md 2: 12 writers, 8 streams, early xids, delays, a fifth rolled back."""
+    """S0-026, record.md 2: 12 writers, 8 streams, early xids, delays, a fifth rolled back."""
     organization = await organizations.create(wide_record.system, "acme")
     scope = scope_of(wide_record, organization.id)
     done = asyncio.Event()

@@ -53,7 +53,7 @@ async def test_a_put_document_reads_back_as_it_was_put(docs: Documents):
 
 
 async def test_the_same_name_again_makes_the_next_version(docs: Documents):
-    """S3-040, S0-058"""
+    """S3-040, S0-058, S0-078"""
     first = await docs.put("article", ARTICLE, name="refunds")
 
     second = await docs.put("article", {**ARTICLE, "status": "published"}, name="refunds")
@@ -182,6 +182,7 @@ async def test_a_guarded_counter_never_oversells(docs: Documents):
 
 
 async def test_a_patch_merges_fields_and_null_removes_one(docs: Documents):
+    """S3-007"""
     doc = await docs.put("article", {"title": "A", "author": {"name": "Ann", "age": 40}, "old": 1})
 
     patched = await docs.patch(doc.id, {"author": {"age": 41}, "old": None, "$push": {"tags": "new"}})

@@ -148,7 +148,7 @@ async def test_a_huge_body_is_found_by_the_scalars_at_its_top(docs: Documents):
     ],
 )
 async def test_attributes_metadata_and_odd_keys_can_be_asked(docs: Documents, where, expected):
-    """S0-066, S0-067, S0-072"""
+    """S0-066, S0-067, S0-072, S3-007"""
     await docs.put("thing", {"n": 1}, name="a", metadata={"level": 5})
     await docs.put("note", {"n": 2}, name="b", metadata={"level": 3})
     await docs.put("letter", {"n": 3}, name="c")

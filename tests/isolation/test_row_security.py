@@ -65,7 +65,7 @@ async def tables(server: Server, record):
 
 
 async def test_every_table_of_organizations_is_under_forced_row_level_security(tables):
-    """S0-006"""
+    """S0-062"""
     tenants = [table for table in tables if table["name"] not in OF_ALL and not table["is_partition"]]
     owned = [t for t in tenants if t["owner_column"] or t["name"] == "organization_profile"]
 
@@ -155,7 +155,7 @@ async def test_functions_with_their_owners_rights_are_closed_to_everybody_else(s
     ],
 )
 async def test_the_role_of_calls_is_refused(record, statement):
-    """S0-049: what is in the log stays as it was written."""
+    """S3-029: what is in the log stays as it was written."""
     with pytest.raises(AccessDenied):
         async with record.app.transaction() as transaction:
             await transaction.execute(statement)

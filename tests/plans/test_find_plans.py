@@ -149,7 +149,7 @@ def crowd(request, statistics) -> Crowd:
     ("type", "index"), [(None, "document_filter_recent"), ("ticket", "document_filter_created")]
 )
 async def test_newest_first_reads_the_page_from_an_index_and_sorts_nothing(crowd: Crowd, type, index):
-    """S0-068, S0-073, S3-054"""
+    """S0-068, S0-073, S3-017, S3-054"""
     plan = await crowd.plan(type=type)
 
     assert plan.sorts == []

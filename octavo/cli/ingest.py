@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from octavo.cli.render import bytes_of
 from octavo.cli.session import Json, Namespace, Organization, console, errors, of, print_json, run
-from octavo.errors import InvalidInput
+from octavo.errors import InvalidInput, UnreadableFile
 from octavo.ingest.summary import Progress as Reached
 from octavo.ingest.summary import Summary
 from octavo.workspace import Workspace
@@ -63,7 +63,8 @@ def ingest(
         show_summary(summary)
     if summary.failures and summary.done == len(summary.failures):
         # Nothing at all could be read: the command did not do what it was asked.
-        raise typer.Exit(1)
+        first = summary.failures[0]
+        raise UnreadableFile(f"none of {summary.files} files could be read; {first.path}: {first.message}")
 
 
 async def read_with_progress(view: Workspace, paths: list[Path], **options: Any) -> Summary:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from octavo.cli.render import bytes_of
 from octavo.cli.session import Json, console, of, print_json, run
-from octavo.errors import InvalidInput
+from octavo.errors import InvalidInput, RecordFault
 from octavo.operations import health
 from octavo.postgres import server
 
@@ -87,9 +88,11 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
         for check in checks:
             mark = "[green]✓[/]" if check.ok else "[red]✗[/]"
             remedy = f"  [yellow]{check.remedy}[/]" if check.remedy and not check.ok else ""
-            console.print(f"{mark} {check.name} [dim]{check.detail}[/]{remedy}")
-    if not all(check.ok for check in checks):
-        raise typer.Exit(1)
+            console.print(f"{mark} {check.name} [dim]{escape(check.detail)}[/]{remedy}", soft_wrap=True)
+    if wrong := [check for check in checks if not check.ok]:
+        raise RecordFault(
+            f"not well: {', '.join(check.name for check in wrong)}", remedy=wrong[0].remedy or ""
+        )
 
 
 def destroy(

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from os import fspath
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -90,9 +91,9 @@ def run(work: Callable[[], Awaitable[Answer]]) -> Answer:
 def print_json(value: Any) -> None:
     """Print a value as JSON, readable on a terminal and one line in a pipe."""
     indent = 2 if console.is_terminal else None
-    typer.echo(json.dumps(msgspec.to_builtins(value), ensure_ascii=False, indent=indent))
+    typer.echo(json.dumps(msgspec.to_builtins(value, enc_hook=fspath), ensure_ascii=False, indent=indent))
 
 
 def print_line(value: Any) -> None:
     """Print a value as one line of JSON."""
-    typer.echo(json.dumps(msgspec.to_builtins(value), ensure_ascii=False))
+    typer.echo(json.dumps(msgspec.to_builtins(value, enc_hook=fspath), ensure_ascii=False))

@@ -1,8 +1,8 @@
 -- The log in commit order. Parameters of the reads: $1 epoch, $2 xid, $3 id: the position read before; $4 events
 -- at most; last the organization. A filtered read takes $5 types, $6 stream, $7 document: null for all, and $8
 -- events to look at, since what matches may be rare and no statement shall read the whole log.
--- The first row is no event (its type is null): its position is how far this read looked, and it tells the gate
--- and whether committed events wait above it. It comes from the same statement as the events, so from one
+-- The first row is no event: its position is how far this read looked, its data tells the gate and whether
+-- committed events wait above it. It comes from the same statement as the events, so from one
 -- snapshot: nothing can ever appear at or below it. No time of recording is asked for: a long writer's is before
 -- its commit. The position read before stands in a subselect, so that the planner does not guess from it how
 -- many events follow: it would guess none, and read another index.
@@ -42,17 +42,22 @@ horizon AS MATERIALIZED (
 SELECT
     horizon.epoch, horizon.position_xid, horizon.id, NULL::uuid AS organization_id, NULL::text AS stream,
     NULL::bigint AS sequence, NULL::text AS type, NULL::smallint AS schema_version,
-    NULL::timestamptz AS recorded_at, NULL::uuid AS document_id, NULL::integer AS version, NULL::jsonb AS data,
+    NULL::timestamptz AS recorded_at, NULL::uuid AS document_id, NULL::integer AS version,
+    jsonb_build_object(
+        'epoch', gate.epoch,
+        'xid', gate.position_xid::text::bigint,
+        'is_held', coalesce(
+            (last_of_log.epoch, last_of_log.position_xid) >= (gate.epoch, gate.position_xid), false
+        )
+    ) AS data,
     NULL::text AS actor, NULL::octavo.actor_kind AS actor_kind, NULL::text AS session_id,
-    NULL::text AS correlation_id, NULL::text AS causation_id,
-    gate.epoch AS gate_epoch, gate.position_xid AS gate_xid,
-    coalesce((last_of_log.epoch, last_of_log.position_xid) >= (gate.epoch, gate.position_xid), false) AS held
+    NULL::text AS correlation_id, NULL::text AS causation_id
 FROM gate
 LEFT JOIN last_of_log ON true
 
 -- fragment: event_columns
     epoch, position_xid, id, organization_id, stream, sequence, type, schema_version, recorded_at, document_id,
-    version, data, actor, actor_kind, session_id, correlation_id, causation_id, NULL, NULL, NULL
+    version, data, actor, actor_kind, session_id, correlation_id, causation_id
 
 -- fragment: filter
     ($5::text[] IS NULL OR type = ANY($5))

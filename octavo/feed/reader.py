@@ -226,12 +226,21 @@ class Feed:
             yield self.organization
 
     def _batch(self, looked: Row, events: list[Event], limit: int) -> Batch:
-        gate = Position(self.shard, looked["gate_epoch"], looked["gate_xid"], 0)
+        told = msgspec.json.decode(looked["data"], type=_Told)
+        gate = Position(self.shard, told.epoch, told.xid, 0)
         horizon = Position(self.shard, looked["epoch"], looked["position_xid"], looked["id"])
         if self._upcasters:
             events = [self._upcasters.apply(event) for event in events]
         cursor = events[-1].position if events and len(events) == limit else horizon
-        return Batch(events, cursor, gate, looked["held"])
+        return Batch(events, cursor, gate, told.is_held)
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What the first row of a read tells: the gate, and whether committed events wait above it."""
+
+    epoch: int
+    xid: int
+    is_held: bool
 
 
 class Follower:

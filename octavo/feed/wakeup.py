@@ -25,7 +25,7 @@ log = logging.getLogger("octavo.feed")
 
 CHANNEL = "octavo"
 # Two hints are at least so far apart: a hint costs the server a commit, and nobody reads faster than that.
-GAP_SECONDS = 0.005
+GAP_SECONDS = 0.01
 LAST_HINT_SECONDS = 1.0
 _LONG = 3600.0
 

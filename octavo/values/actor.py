@@ -11,7 +11,7 @@ from octavo.errors import InvalidInput
 ActorKind = Literal["user", "service", "agent", "system"]
 
 
-class Actor(msgspec.Struct, frozen=True):
+class Actor(msgspec.Struct, frozen=True, gc=False):
     """Somebody or something that changes documents: an id of the application's choice and its kind."""
 
     id: str

@@ -13,7 +13,8 @@ from octavo.values.json import decode
 from octavo.values.position import Position
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+# gc=False: events come by the hundred thousand and hold no cycles; tracking them doubles the cost of decoding.
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One fact: what happened to which thing, in its stream's order and at its place in the log.
 
     `data` says what changed (paths, versions), never stored values: the log holds no personal data.

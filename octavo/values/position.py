@@ -9,7 +9,7 @@ from octavo.errors import InvalidInput
 _FORMAT = "o1"
 
 
-class Position(msgspec.Struct, frozen=True, order=True):
+class Position(msgspec.Struct, frozen=True, order=True, gc=False):
     """Where an event stands in the log.
 
     Positions of one shard compare with `<`; `str()` gives the token that leaves the process and `parse`

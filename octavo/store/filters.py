@@ -172,14 +172,15 @@ class Compiler:
 
     def _grouped(self, parts: Sequence[Node], say: Say, word: str) -> Iterator[str]:
         """One match for all that jsonpath can say of the body, one for the metadata, then the others."""
-        others = list(parts)
-        for source in _SOURCES:
-            said = [(part, self._say(say, part, source)) for part in others]
-            others = [part for part, predicate in said if predicate is None]
+        others = [part for part in parts if _is_on_attribute(part)]
+        asked = [part for part in parts if not _is_on_attribute(part)]
+        for source in _SOURCES if asked else ():
+            said = [(part, self._say(say, part, source)) for part in asked]
+            asked = [part for part, predicate in said if predicate is None]
             predicates = [predicate for _, predicate in said if predicate is not None]
             if predicates:
                 yield self._match(source, word.join(predicates))
-        for part in others:
+        for part in (*asked, *others):
             yield f"({self._sql(part, say)})"
 
     def _say(self, say: Say, node: Node, source: Source) -> str | None:
@@ -225,6 +226,10 @@ class Compiler:
             arguments.append(self.parameter(f"{path}[*]", "jsonpath"))
         arguments.append(self.parameter(encode(operand), "jsonb"))
         return f"octavo.{_HOLDS[condition.operator]}({column}, {', '.join(arguments)})"
+
+
+def _is_on_attribute(node: Node) -> bool:
+    return isinstance(node, Condition) and isinstance(node.subject, Attribute)
 
 
 def _after(prefix: str) -> str | None:

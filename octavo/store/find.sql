@@ -10,8 +10,9 @@
 -- fragment: page
 -- The documents of the page, up to a sum of bytes; LIMIT 1 makes each of them one look by key.
 SELECT
-    (SELECT count(*) FROM candidate) AS candidates,
-    page.*
+    (SELECT count(*) FROM candidate) AS candidates, key, refused,
+    id, namespace, type, name, version, created_at, created_by, created_by_kind, updated_at, updated_by,
+    updated_by_kind, deleted_at, epoch, position_xid, position_id, metadata, body
 FROM (
     SELECT
         candidate.key, candidate.document_id, candidate.refused, found.*,

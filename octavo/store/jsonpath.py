@@ -11,14 +11,16 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, Literal
 
+import msgspec
+
 from octavo.values.condition import Condition, Either, Every, Field, Node
-from octavo.values.json import encode
 
 Source = Literal["body", "metadata"]
 # As octavo.filter_fields() does: a string of the body that is longer (in UTF-8) is kept as {"$sha256": hex}.
 LONG_STRING_BYTES = 2_000
 DIGEST_KEY = "$sha256"
 MAX_WITNESSES = 20
+_encoder = msgspec.json.Encoder()
 _COMPARE = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
@@ -82,8 +84,8 @@ def like(subject: str, operand: list[str]) -> str:
 
 
 def literal(value: object) -> str:
-    """A scalar as jsonpath and JSON both write it."""
-    return encode(value).decode()
+    """A scalar, checked when the filter was parsed, as jsonpath and JSON both write it."""
+    return _encoder.encode(value).decode()
 
 
 def stored(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
@@ -27,6 +28,8 @@ _INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "@name": (("@namespace",),),
     "@id": ((),),
 }
+# Text and names of parts in turn.
+_TEMPLATES = {name: tuple(re.split(r"{(\w+)}", text)) for name, text in _sql.items()}
 _UNBOUNDED = 2**62
 # If one in 20 holds, a walk over so many times the documents of a page fills it nearly always.
 _NEAR = 40
@@ -74,24 +77,27 @@ class Statement(msgspec.Struct, frozen=True):
 def page_statement(question: Question, limits: Limits, after: Cursor | None) -> Statement:
     """The statement of one page."""
     builder = _Builder(question, limits, after)
-    text = builder.sorted() if question.index_prefix is None else builder.ordered(question.index_prefix)
+    prefix = question.index_prefix
+    text = builder.sorted() if prefix is None else builder.ordered(prefix)
     return Statement(text, builder.arguments)
 
 
 def count_statement(filter: Filter, limits: Limits, cap: int | None) -> Statement:
     """The statement that counts, up to a cap."""
     compiler = Compiler(LOOKUP, FIRST_PARAMETER)
-    rest = [part for part in conjuncts(filter.root) if not is_found(part)]
-    narrowed = _narrowed(compiler, conjuncts(filter.root), "true") or "true"
+    asked = conjuncts(filter.root)
+    rest = [part for part in asked if not is_found(part)]
+    index = _index_for(compiler, asked)
+    narrowed = "true" if index is None else index.within("true")
     if not rest:
         parts = {"narrowed": narrowed, "limit": compiler.parameter(cap, "bigint")}
-        return Statement(fill(_sql.count_found, parts), compiler.arguments)
+        return Statement(fill("count_found", parts), compiler.arguments)
     parts = {
         "narrowed": narrowed,
-        "rest": compiler.sql(Every(tuple(rest))),
+        "rest": _all(compiler, rest),
         "bound": compiler.parameter(limits.scanned + 1, "bigint"),
     }
-    return Statement(fill(_sql.count_scanned, parts), compiler.arguments)
+    return Statement(fill("count_scanned", parts), compiler.arguments)
 
 
 def session_statement(
@@ -112,7 +118,7 @@ def session_statement(
         "key_order": "key, document_id",
         **_page_parts(compiler, limit, include_body, limits),
     }
-    return Statement(fill(_sql.session_page, parts), compiler.arguments)
+    return Statement(fill("session_page", parts), compiler.arguments)
 
 
 class _Sort(msgspec.Struct, frozen=True):
@@ -155,34 +161,34 @@ class _Builder:
 
     def ordered(self, prefix: tuple[str, ...]) -> str:
         """Along the index that has the order, or by the index that knows the filter."""
-        compiler, order = self._compiler, self._question.order.subject.name
-        scope = [part for part in self._question.parts if _is_in_scope(part, prefix, order)]
-        asked = [part for part in self._question.parts if not _is_in_scope(part, prefix, order)]
+        compiler, order, most = self._compiler, self._question.order.subject.name, self._limits.scanned + 1
+        parts = self._question.parts
+        scope = [part for part in parts if _is_in_scope(part, prefix, order)]
+        asked = [part for part in parts if not _is_in_scope(part, prefix, order)]
         rest = [part for part in asked if not is_found(part)]
-        behind = _behind(compiler, self._after, self._inside)
-        self._parts["scope"] = f"({compiler.sql(Every(tuple(scope)))}) AND {behind}"
+        self._parts["scope"] = f"({_all(compiler, scope)}) AND {_behind(compiler, self._after, self._inside)}"
         if not asked:
-            return fill(_sql.list_page, self._parts)
-        self._parts["walked"] = compiler.sql(Every(tuple(asked)))
-        self._parts["bound"] = compiler.parameter(self._limits.scanned + 1 if rest else _UNBOUNDED, "bigint")
-        narrowed = _narrowed(compiler, asked, self._parts["scope"])
-        if narrowed is None:
-            return fill(_sql.scan_page, self._parts)
-        self._parts["narrowed"] = narrowed
-        self._parts["rest"] = compiler.sql(Every(tuple(rest)))
-        self._parts["most"] = compiler.parameter(self._limits.scanned + 1, "bigint")
+            return fill("list_page", self._parts)
+        index = _index_for(compiler, asked)
+        self._parts["walked"] = _all(compiler, asked) if rest or index is None else index.condition
+        self._parts["bound"] = compiler.parameter(most if rest else _UNBOUNDED, "bigint")
+        if index is None:
+            return fill("scan_page", self._parts)
+        self._parts["narrowed"] = index.within(self._parts["scope"])
+        self._parts["rest"] = _all(compiler, rest)
+        self._parts["most"] = compiler.parameter(most, "bigint")
         self._parts["near"] = compiler.parameter(_NEAR * self._question.limit, "bigint")
-        return fill(_sql.narrow_page, self._parts)
+        return fill("narrow_page", self._parts)
 
     def sorted(self) -> str:
         """What indexes find of the filter, sorted."""
         compiler, parts = self._compiler, self._question.parts
-        rest = [part for part in parts if not is_found(part)]
-        self._parts["narrowed"] = _narrowed(compiler, parts, "true") or "true"
-        self._parts["rest"] = compiler.sql(Every(tuple(rest)))
+        index = _index_for(compiler, parts)
+        self._parts["narrowed"] = "true" if index is None else index.within("true")
+        self._parts["rest"] = _all(compiler, [part for part in parts if not is_found(part)])
         self._parts["after"] = _behind(compiler, self._after, self._outside)
         self._parts["bound"] = compiler.parameter(self._limits.scanned + 1, "bigint")
-        return fill(_sql.sort_page, self._parts)
+        return fill("sort_page", self._parts)
 
     def _sort(self, order: Order) -> _Sort:
         if isinstance(order.subject, Attribute):
@@ -194,20 +200,43 @@ class _Builder:
         return _Sort(key, "document_id", "jsonb", order.descending)
 
 
-def _narrowed(compiler: Compiler, asked: list[Node], scope: str) -> str | None:
-    """What finds candidates in a scope; None if no index does.
+class _Index(msgspec.Struct, frozen=True):
+    """What indexes find of a filter, and which conditions the planner may choose one by.
 
     Where the GIN index is to lead, conditions that a b-tree could serve are hidden from the planner by IS TRUE:
     without statistics it takes a b-tree for the better way, and reads the whole organization along it.
     """
+
+    leading: str
+    hidden: str | None
+
+    @property
+    def condition(self) -> str:
+        return f"({self.leading}) AND {self.hidden or 'true'}"
+
+    def within(self, scope: str) -> str:
+        if self.hidden is None:
+            return f"{scope} AND ({self.leading})"
+        return f"({self.leading}) AND ({scope} AND {self.hidden}) IS TRUE"
+
+
+def _index_for(compiler: Compiler, asked: list[Node]) -> _Index | None:
     found = [part for node in asked if (part := found_part(node)) is not None]
+    if not found:
+        return None
     leading = [part for part in found if _is_in_gin(part)]
-    if leading and not any(_is_key(part) for part in found):
-        others = [part for part in found if not _is_in_gin(part)]
-        leads = compiler.narrowed(Every(tuple(leading)))
-        return f"({leads}) AND ({scope} AND {compiler.narrowed(Every(tuple(others))) or 'true'}) IS TRUE"
-    narrowed = compiler.narrowed(Every(tuple(found))) if found else None
-    return None if narrowed is None else f"{scope} AND ({narrowed})"
+    if not leading or any(_is_key(part) for part in found):
+        return _Index(_all_found(compiler, found), None)
+    others = [part for part in found if not _is_in_gin(part)]
+    return _Index(_all_found(compiler, leading), _all_found(compiler, others))
+
+
+def _all(compiler: Compiler, parts: list[Node]) -> str:
+    return compiler.sql(Every(tuple(parts))) if parts else "true"
+
+
+def _all_found(compiler: Compiler, parts: list[Node]) -> str:
+    return (compiler.narrowed(Every(tuple(parts))) if parts else None) or "true"
 
 
 def _is_in_gin(part: Node) -> bool:
@@ -241,11 +270,11 @@ def sort_value_text(key: object) -> str:
     return key.decode() if isinstance(key, bytes) else str(key)
 
 
-def fill(statement: str, parts: Mapping[str, str]) -> str:
-    """A statement with its `{parts}` filled in, those inside parts too."""
-    for name, part in parts.items():
-        statement = statement.replace(f"{{{name}}}", part)
-    return statement
+def fill(name: str, parts: Mapping[str, str]) -> str:
+    """A statement of `find.sql` with its `{parts}` filled in."""
+    pieces = list(_TEMPLATES[name])
+    pieces[1::2] = [parts[part] for part in pieces[1::2]]
+    return "".join(pieces)
 
 
 def _page_parts(compiler: Compiler, limit: int, include_body: bool, limits: Limits) -> dict[str, str]:

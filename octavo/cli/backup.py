@@ -157,7 +157,7 @@ def _bar(title: str, *, bytes_told: bool = True) -> Iterator[Callable[[int, int]
     """A progress bar on standard error, fed with bytes, or documents, done of those to do."""
     counts = DownloadColumn() if bytes_told else MofNCompleteColumn()
     columns = (TextColumn("{task.description}"), BarColumn(), counts, TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as progress:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

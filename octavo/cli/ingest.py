@@ -76,7 +76,7 @@ async def read_with_progress(view: Workspace, paths: list[Path], **options: Any)
         TextColumn("[dim]{task.fields[size]}[/]"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=errors, transient=True) as bar:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task("ingesting", total=None, size="")
 
         def tell(reached: Reached) -> None:

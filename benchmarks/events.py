@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,9 +21,14 @@ from uuid_utils.compat import uuid7
 from benchmarks.measure import LIMIT, OURS, Contestant, Row, compete
 from octavo import Octavo
 from octavo.postgres.statements import load
+from octavo.values.event import Event
 
 PEER = "eventsourcing"
-DATA = {"orderId": "7f3c", "lines": [{"sku": "A-1", "quantity": 2}, {"sku": "B-7", "quantity": 1}], "total": "19.90"}
+DATA = {
+    "orderId": "7f3c",
+    "lines": [{"sku": "A-1", "quantity": 2}, {"sku": "B-7", "quantity": 1}],
+    "total": "19.90",
+}
 EVENTS = 100_000
 PAGE = 1_000
 
@@ -106,7 +111,7 @@ async def run(db: Octavo, admin: dict[str, Any], rounds: int) -> list[Row]:
 
     async def read(times: int) -> None:
         seen = 0
-        async with aclosing(events.read()) as found:
+        async with aclosing(_closable(events.read())) as found:
             async for _ in found:
                 seen += 1
                 if seen == times:
@@ -114,7 +119,7 @@ async def run(db: Octavo, admin: dict[str, Any], rounds: int) -> list[Row]:
 
     async def consume(times: int) -> None:
         seen = 0
-        async with aclosing(aiter(events.subscribe(f"bench-{uuid7()}"))) as found:
+        async with aclosing(_closable(aiter(events.subscribe(f"bench-{uuid7()}")))) as found:
             async for _ in found:
                 seen += 1
                 if seen == times:
@@ -145,6 +150,11 @@ async def run(db: Octavo, admin: dict[str, Any], rounds: int) -> list[Row]:
                 rounds=rounds, goal=0.5, remark="wanted: 150,000 a second",
             ),
         ]  # fmt: skip
+
+
+def _closable(events: AsyncIterator[Event]) -> AsyncGenerator[Event, None]:
+    assert isinstance(events, AsyncGenerator)
+    return events
 
 
 def _stored(aggregate: UUID, version: int) -> StoredEvent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -76,16 +76,24 @@ async def compare(scope: Scope, chunk: Sequence[Incoming]) -> dict[str, Known]:
 
 
 class Arrival:
-    """A chunk on its way into the record; the scope's runner is a transaction."""
+    """A chunk on its way into the record.
 
-    def __init__(self, scope: Scope, files: Files) -> None:
+    Args:
+        scope: its runner is a transaction.
+        known: what was there when the chunk was compared. If that changes meanwhile, the store refuses the
+            chunk (`AlreadyExists`) or finds nothing to change.
+        files: blobs of the contents; None leaves contents out.
+    """
+
+    def __init__(self, scope: Scope, known: Mapping[str, Known], files: Files | None) -> None:
         self._scope = scope
+        self._known = known
         self._files = files
         self._notes: list[tuple[str, OctavoError]] = []
 
     async def write(self, chunk: Sequence[Incoming]) -> Outcome:
         """Write every line, or raise what is wrong with one of them."""
-        known = await compare(self._scope, chunk)
+        known = self._known
         for incoming in chunk:
             _refuse(incoming, known[incoming.place])
         new = [incoming for incoming in chunk if known[incoming.place].id is None]
@@ -169,15 +177,16 @@ class Arrival:
                 await self._scope.runner.execute(statement, self._scope.organization, *columns)
 
     async def _record_contents(self, made: Sequence[Made]) -> None:
+        if self._files is None:
+            return
         recorded: list[tuple[UUID, Content]] = []
         for one in made:
             for line in one.incoming.contents:
-                if line.file is None:
+                key = self._files.get((one.incoming.place, line.version))
+                if key is None:
                     missing = NotFound("its original file is not in the export")
                     self._notes.append((one.incoming.place, missing))
-                elif (
-                    key := self._files.get((one.incoming.place, line.version))
-                ) and line.version in one.numbers:
+                elif line.version in one.numbers:
                     recorded.append((one.id, _content(line, one.numbers[line.version], key)))
         if recorded:
             await contents.record(self._scope, recorded)

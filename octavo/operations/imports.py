@@ -155,7 +155,7 @@ class _Import:
         files = await self.originals.put(self._scope.organization, wanted)
         try:
             async with transaction(self._pool, self._scope) as inside:
-                outcome = await Arrival(inside, files).write(rest)
+                outcome = await Arrival(inside, known, files).write(rest)
                 if self._dry_run:
                     raise _UndoneError(outcome)
         except _UndoneError as undone:

@@ -9,12 +9,13 @@ SELECT
     stored.id,
     stored.deleted_at IS NOT NULL AS is_deleted,
     coalesce((stored.namespace, stored.type) = (wanted.namespace, wanted.type), true) AS is_of_kind,
-    coalesce(
-        stored.body_hash = octavo.body_hash(profile.inner_pad, profile.outer_pad, wanted.body)
-        AND stored.metadata = wanted.metadata
-        AND (wanted.name IS NULL OR stored.name = wanted.name),
-        false
-    ) AS is_equal,
+    CASE
+        WHEN stored.body_hash IS NULL THEN false  -- without making a hash for nothing
+        ELSE
+            stored.body_hash = octavo.body_hash(profile.inner_pad, profile.outer_pad, wanted.body)
+            AND stored.metadata = wanted.metadata
+            AND (wanted.name IS NULL OR coalesce(stored.name = wanted.name, false))
+    END AS is_equal,
     CASE WHEN named.id <> coalesce(wanted.id, named.id) THEN named.id END AS taken_by
 FROM octavo.organization_profile AS profile
 CROSS JOIN unnest($2::uuid [], $3::text [], $4::text [], $5::text [], $6::jsonb [], $7::jsonb [])

@@ -28,14 +28,14 @@ class Originals:
         self._folder = folder
         self._dry_run = dry_run
 
-    async def put(self, organization: UUID, chunk: Sequence[Incoming]) -> Files:
-        """Put the files of a chunk, before the rows that will refer to them.
+    async def put(self, organization: UUID, chunk: Sequence[Incoming]) -> Files | None:
+        """Put the files of a chunk, before the rows that will refer to them; None without a blob store.
 
         Raises:
             InvalidInput: a file is missing, outside the folder, or another than the line says.
         """
         if self._blobs is None:
-            return {}
+            return None
         wanted = [
             (incoming.place, line)
             for incoming in chunk

@@ -35,17 +35,17 @@ WITH numbered AS MATERIALIZED (
 ),
 placed AS MATERIALIZED (
     SELECT
-        *, get_byte(uuid_send(organization), 15) * 1000
-            + (row_number() OVER (PARTITION BY organization ORDER BY n) - 1) / $2 AS segment
+        *, n % 8 >= 4 AS is_long, get_byte(uuid_send(organization), 15) * 1000 + n / 4 % 2 * 500
+            + (row_number() OVER (PARTITION BY organization, n % 8 >= 4 ORDER BY n) - 1) / $2 AS segment
     FROM numbered
 ),
 segments AS (
-    INSERT INTO octavo.search_segment (organization_id, segment, passages)
-    SELECT organization, segment, count(*) FROM placed GROUP BY organization, segment
+    INSERT INTO octavo.search_segment (organization_id, segment, is_long, passages)
+    SELECT organization, segment, is_long, count(*) FROM placed GROUP BY organization, segment, is_long
 ),
 configurations AS (
-    INSERT INTO octavo.search_configuration (organization_id, configuration, has_trigrams, has_long)
-    SELECT DISTINCT organization, 'english', true, true FROM placed
+    INSERT INTO octavo.search_configuration (organization_id, configuration, has_trigrams)
+    SELECT DISTINCT organization, 'english', true FROM placed
 ),
 texts AS (
     INSERT INTO octavo.search_text (
@@ -76,7 +76,7 @@ INSERT INTO octavo.search_passage (
     organization_id, document_id, ordinal, passages, segment, namespace, type, version, words, titles, trigram_text
 )
 SELECT
-    organization, id, 0, 1 + n % 2, segment, 'default', 'article', 1, to_tsvector('english', text),
+    organization, id, 0, CASE WHEN is_long THEN 2 ELSE 1 END, segment, 'default', 'article', 1, to_tsvector('english', text),
     to_tsvector('simple', 'title ' || n), CASE WHEN n % 50 = 0 THEN text END
 FROM placed
 """

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from octavo.engines.search.postgres import PostgresSearch
-from octavo.errors import Conflict, PositionTimeout
+from octavo.errors import Conflict, OctavoError, PositionTimeout
 from octavo.feed.reader import Feed
 from octavo.feed.wakeup import Wakeup
 from octavo.postgres.lease import Lease
@@ -341,6 +341,22 @@ async def test_a_document_that_cannot_be_indexed_is_parked_until_it_changes(
     await indexed.drain()
     assert await indexed.ids("honey") == [bad.id]
     assert await indexed.engine.parked() == []
+
+
+async def test_a_fault_of_the_record_parks_no_document(
+    indexed: Indexed, server: Server, fresh_database: str
+) -> None:
+    await indexed.drain()
+    document = await indexed.documents.put("article", {"text": "a refund"})
+    async with administrator(server, fresh_database) as admin:
+        await admin.execute("ALTER TABLE octavo.search_text RENAME COLUMN title TO hidden")
+        with pytest.raises(OctavoError):
+            await indexed.step_to_the_end(indexed.projection)
+        await admin.execute("ALTER TABLE octavo.search_text RENAME COLUMN hidden TO title")
+
+    assert await indexed.engine.parked() == []
+    await indexed.drain()
+    assert await indexed.ids("refund") == [document.id]
 
 
 async def test_a_rebuilt_engine_holds_the_same(indexed):

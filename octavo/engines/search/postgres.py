@@ -43,7 +43,7 @@ _sql = load("octavo.engines.search", "postgres.sql")
 # Passages: of an alternative that are ranked, of one among many; looked at for a phrase; of a whole answer.
 CANDIDATES = 300
 FEWEST_CANDIDATES = 100
-LOOKED_AT = 5_000
+LOOKED_AT = 2_000
 EVERYTHING = 100_000
 
 # The whole passage with its marks: which piece of it is shown is decided where it is shown.
@@ -98,24 +98,22 @@ class PostgresSearch:
     async def _ranked(self, query: Query) -> tuple[Found, bool]:
         """A page of what is ranked, and whether nothing else matches."""
         rows = await self._rows(_sql.search, query, _arguments(query, query.limit, query.after))
-        capped, divided = rows[0]["capped"], any(len(terms) > 1 for terms in query.words.alternatives)
-        found = self._found(rows, query.limit, _RANKED, capped=capped)
-        return found, not capped and not (divided and rows[0]["has_long"])
+        return self._found(rows, query.limit, _RANKED), rows[0]["complete"]
 
     async def _rest(self, query: Query, limit: int, after: Place | None) -> Found:
-        arguments = (*_arguments(query, limit, after), *_everything(query))
+        arguments = (*_arguments(query, limit, after), EVERYTHING)
         rows = await self._rows(_sql.search_rest, query, arguments)
-        return self._found(rows, limit, _REST, capped=rows[0]["capped"])
+        return self._found(rows, limit, _REST)
 
     async def _ordered(self, query: Query, order: Order) -> Found:
         statement = _sql.search_descending if order.descending else _sql.search_ascending
         arguments = (
             *_arguments(query, query.limit, query.after),
-            *_everything(query),
+            EVERYTHING,
             *_sort_key(order),
         )
         rows = await self._rows(statement, query, arguments)
-        return self._found(rows, query.limit, _RANKED, capped=rows[0]["capped"])
+        return self._found(rows, query.limit, _RANKED)
 
     async def _rows(self, statement: str, query: Query, arguments: Sequence[object]) -> Sequence[Row]:
         """Run a search; its first row is there also when nothing matches."""
@@ -127,12 +125,12 @@ class PostgresSearch:
         text = statement.format(condition=condition, filtered=_FILTERED)
         return await self._record.app.fetch(text, *arguments, *values)
 
-    def _found(self, rows: Sequence[Row], limit: int, band: int, *, capped: bool) -> Found:
+    def _found(self, rows: Sequence[Row], limit: int, band: int) -> Found:
         hits = [row for row in rows if row["document_id"] is not None]
         return Found(
             matches=[_match(row, band) for row in hits[:limit]],
             more=len(hits) > limit,
-            capped=capped,
+            capped=rows[0]["capped"],
             cursor=self._cursor(rows[0]),
         )
 
@@ -143,6 +141,12 @@ class PostgresSearch:
 
 def _arguments(query: Query, limit: int, after: Place | None) -> tuple[object, ...]:
     alternatives = query.words.alternatives
+    divided = [
+        (place, lexemes.term_query(term))
+        for place, terms in enumerate(alternatives, 1)
+        for term in terms
+        if len(terms) > 1
+    ]
     resembling = [lexemes.resembling_words(terms) for terms in alternatives]
     return (
         query.organization,
@@ -158,18 +162,9 @@ def _arguments(query: Query, limit: int, after: Place | None) -> tuple[object, .
         [" ".join(words) for words in resembling],
         None if after is None else after.id,
         None if after is None else after.value,
+        [place for place, _ in divided],
+        [text for _, text in divided],
     )
-
-
-def _everything(query: Query) -> tuple[object, ...]:
-    """How much to look at when nothing is left out, and the terms that may stand in different passages."""
-    terms = [
-        (place, lexemes.term_query(term))
-        for place, alternative in enumerate(query.words.alternatives, 1)
-        for term in alternative
-        if len(alternative) > 1
-    ]
-    return EVERYTHING, [place for place, _ in terms], [text for _, text in terms]
 
 
 def _sort_key(order: Order) -> tuple[str, list[str] | None]:

@@ -1,13 +1,14 @@
 -- Searching. Parameters: $1 organization, $2 alternatives, each the text of a tsquery, $3 excluded words as text of a
 -- tsquery or null, $4 namespaces or null, $5 types or null, $6 passages an alternative may bring at most, $7 passages
 -- looked at for it at most, $8 rows of the page, $9 options of highlights, $10 for each alternative its longest word
--- or null, $11 all its words, $12 the document of the last hit or null, $13 its sort value.
+-- or null, $11 all its words, $12 the document of the last hit or null, $13 its sort value, $14 and $15 the terms of
+-- alternatives that have several: the number of the alternative and the text of a tsquery.
 -- {condition} is a filter over octavo.lookup; {filtered} asks whether the passage's document passes it.
 -- Only total expressions may be applied to octavo.lookup and octavo.search_lookup: see migration 0001.
 
 -- fragment: asked
 known AS MATERIALIZED (
-    SELECT configuration, has_trigrams, has_long
+    SELECT configuration, has_trigrams
     FROM octavo.search_configuration
     WHERE organization_id = $1::octavo.organization
 ),
@@ -17,7 +18,10 @@ language AS MATERIALIZED (
     SELECT 'simple'
 ),
 segment AS MATERIALIZED (
-    SELECT segment FROM octavo.search_segment WHERE organization_id = $1::octavo.organization ORDER BY segment DESC
+    SELECT segment, is_long
+    FROM octavo.search_segment
+    WHERE organization_id = $1::octavo.organization
+    ORDER BY segment DESC
 ),
 alternative AS MATERIALIZED (
     SELECT asked.place, octavo.any_of(to_tsquery(language.configuration, asked.words)) AS query
@@ -67,30 +71,50 @@ filtered AS NOT MATERIALIZED (
 
 -- fragment: candidates
 -- The newest passages of each alternative. A rare alternative is complete; a common one stops at the cap, and then
--- what has it in the title is added, and what has all alternatives together.
-by_words AS MATERIALIZED (
-    SELECT alternative.place, found.document_id, found.ordinal, found.version, found.words
-    FROM alternative
+-- what has it in the title is added, and what has all alternatives together. The index knows no places of words, so
+-- for a phrase passages with all its words are looked at.
+plain AS MATERIALIZED (
+    SELECT place, query FROM alternative WHERE numnode(query) > 0 AND octavo.loosened(query) = query
+),
+placed AS MATERIALIZED (
+    SELECT place, query, octavo.loosened(query) AS loose FROM alternative WHERE octavo.loosened(query) <> query
+),
+looked_at AS MATERIALIZED (
+    SELECT placed.place, found.document_id, found.ordinal, found.version, found.words
+    FROM placed
     CROSS JOIN LATERAL (
-        SELECT looked_at.*
-        FROM (
-            -- include: passages
-            AND passage.words @@ octavo.loosened(alternative.query)
-            LIMIT $7
-        ) AS looked_at
-        WHERE looked_at.words @@ alternative.query
+        -- include: passages
+        AND passage.words @@ placed.loose
+        LIMIT $7
+    ) AS found
+),
+by_words AS MATERIALIZED (
+    SELECT plain.place, found.document_id, found.ordinal, found.version, found.words
+    FROM plain
+    CROSS JOIN LATERAL (
+        -- include: passages
+        AND passage.words @@ plain.query
         LIMIT $6::octavo.search_limit
     ) AS found
-    WHERE numnode(alternative.query) > 0
+    UNION ALL
+    SELECT placed.place, found.*
+    FROM placed
+    CROSS JOIN LATERAL (
+        SELECT looked_at.document_id, looked_at.ordinal, looked_at.version, looked_at.words
+        FROM looked_at
+        WHERE looked_at.place = placed.place AND looked_at.words @@ placed.query
+        LIMIT $6
+    ) AS found
 ),
 tally AS MATERIALIZED (
     SELECT place, count(*) AS passages FROM by_words GROUP BY place
 ),
 common AS MATERIALIZED (
-    SELECT alternative.place, alternative.query
+    SELECT place, query
     FROM alternative
-    INNER JOIN tally ON tally.place = alternative.place
-    WHERE tally.passages >= $6
+    WHERE
+        (SELECT tally.passages FROM tally WHERE tally.place = alternative.place) >= $6
+        OR (SELECT count(*) FROM looked_at WHERE looked_at.place = alternative.place) >= $7
 ),
 by_title AS MATERIALIZED (
     SELECT common.place, found.document_id, found.ordinal, found.version, found.words
@@ -147,15 +171,15 @@ scored AS MATERIALIZED (
     GROUP BY found.document_id, found.ordinal
 )
 
--- fragment: every
--- All that matches, up to $14 passages an alternative, and long documents that hold the words in different
--- passages; $15 and $16 are the terms of the alternatives: the alternative's number and the text of a tsquery.
+-- fragment: apart
+-- Long documents that hold the words in different passages: the rarest term of an alternative says which documents
+-- to look into for its others.
 term AS MATERIALIZED (
     SELECT asked.place, asked.ordinal, octavo.any_of(parsed.query) AS query
-    FROM unnest($15::bigint [], $16::text []) WITH ORDINALITY AS asked (place, words, ordinal)
+    FROM unnest($14::bigint [], $15::text []) WITH ORDINALITY AS asked (place, words, ordinal)
     CROSS JOIN language
     CROSS JOIN LATERAL (SELECT to_tsquery(language.configuration, asked.words) AS query) AS parsed
-    WHERE EXISTS (SELECT FROM known WHERE has_long)
+    WHERE EXISTS (SELECT FROM segment WHERE is_long)
     GROUP BY asked.place, asked.ordinal
     HAVING bool_and(numnode(parsed.query) > 0)
 ),
@@ -168,16 +192,15 @@ holding AS MATERIALIZED (
     CROSS JOIN LATERAL (
         -- include: passages
         AND passage.words @@ term.query
-        AND passage.passages > 1
-        LIMIT $7
+        AND segment.is_long
+        LIMIT (SELECT passages FROM bound)
     ) AS found
 ),
--- The rarest term of an alternative says which documents to look into for its others.
 rarest AS MATERIALIZED (
-    SELECT DISTINCT ON (place) place, ordinal
+    SELECT DISTINCT ON (place) place, ordinal, count(*) AS passages
     FROM holding
     GROUP BY place, ordinal
-    ORDER BY place, count(*)
+    ORDER BY place, count(*), ordinal
 ),
 apart AS MATERIALIZED (
     SELECT DISTINCT holding.document_id
@@ -196,6 +219,27 @@ apart AS MATERIALIZED (
             )
     )
 ),
+apart_passage AS MATERIALIZED (
+    SELECT
+        passage.document_id, passage.ordinal, passage.version, true AS is_apart,
+        (0.01 * ts_rank('{{0.1, 0.2, 0.4, 1.0}}', passage.words, any_term.query))::real AS score
+    FROM apart
+    CROSS JOIN any_term
+    INNER JOIN octavo.search_lookup AS passage
+        ON passage.organization_id = $1::octavo.organization AND passage.document_id = apart.document_id
+    WHERE passage.words @@ any_term.query
+)
+
+-- fragment: near
+-- What stands apart is among the candidates where that is little work, and nothing is left out of it.
+near AS MATERIALIZED (
+    SELECT
+        (SELECT count(*) FROM scored) < 100
+        AND NOT EXISTS (SELECT FROM rarest WHERE rarest.passages >= $6) AS has_apart
+)
+
+-- fragment: every
+-- All that matches, up to $16 passages an alternative.
 every_passage AS MATERIALIZED (
     SELECT
         found.document_id, found.ordinal, found.version, false AS is_apart,
@@ -204,7 +248,7 @@ every_passage AS MATERIALIZED (
     CROSS JOIN LATERAL (
         -- include: passages
         AND passage.words @@ alternative.query
-        LIMIT greatest($14::integer, $6::octavo.search_limit)
+        LIMIT greatest($16::integer, $6::octavo.search_limit)
     ) AS found
     WHERE numnode(alternative.query) > 0
     UNION ALL
@@ -215,17 +259,10 @@ every_passage AS MATERIALIZED (
     CROSS JOIN LATERAL (
         -- include: passages
         -- include: resembles
-        LIMIT $14
+        LIMIT $16
     ) AS found
     UNION ALL
-    SELECT
-        passage.document_id, passage.ordinal, passage.version, true,
-        (0.01 * ts_rank('{{0.1, 0.2, 0.4, 1.0}}', passage.words, any_term.query))::real
-    FROM apart
-    CROSS JOIN any_term
-    INNER JOIN octavo.search_lookup AS passage
-        ON passage.organization_id = $1::octavo.organization AND passage.document_id = apart.document_id
-    WHERE passage.words @@ any_term.query
+    SELECT * FROM apart_passage
 ),
 every_document AS MATERIALIZED (
     SELECT DISTINCT ON (document_id) document_id, ordinal, version, is_apart, score
@@ -235,7 +272,7 @@ every_document AS MATERIALIZED (
 
 -- fragment: of_every
 limits AS (
-    SELECT count(*) >= $14 AS capped FROM every_passage
+    SELECT count(*) >= $16 AS capped, true AS complete FROM every_passage
 ),
 asked_for AS (
     SELECT query, false AS is_apart FROM whole
@@ -295,7 +332,7 @@ sorted AS MATERIALIZED (
 -- One row at least, so that the engine's cursor is told of the very snapshot that was searched.
 SELECT
     engine.generation, engine.scanning, engine.epoch, engine.position_xid, engine.position_id,
-    limits.capped, (SELECT coalesce(bool_or(has_long), false) FROM known) AS has_long,
+    limits.capped, limits.complete,
     page.document_id, page.namespace, page.type, page.name, page.version, page.current_version,
     page.score, page.sort_value, shown.start_character, shown.end_character,
     first.title, first.description, in_text.headline
@@ -329,18 +366,34 @@ WITH
 ,
 -- include: candidates
 ,
+bound AS MATERIALIZED (
+    SELECT CASE WHEN (SELECT count(*) FROM scored) < 100 THEN $6 ELSE 0 END AS passages
+),
+-- include: apart
+,
+-- include: near
+,
 best AS MATERIALIZED (
     SELECT DISTINCT ON (document_id) document_id, ordinal, version, is_apart, score
-    FROM scored
+    FROM (
+        SELECT document_id, ordinal, version, is_apart, score FROM scored
+        UNION ALL
+        SELECT apart_passage.* FROM apart_passage CROSS JOIN near WHERE near.has_apart
+    ) AS candidate
     ORDER BY document_id, score DESC, ordinal
 ),
 -- include: page_by_score
 ,
 limits AS (
-    SELECT EXISTS (SELECT FROM common) AS capped
+    SELECT
+        EXISTS (SELECT FROM common) AS capped,
+        NOT EXISTS (SELECT FROM common) AND (near.has_apart OR NOT EXISTS (SELECT FROM term)) AS complete
+    FROM near
 ),
 asked_for AS (
     SELECT query, false AS is_apart FROM whole
+    UNION ALL
+    SELECT query, true FROM any_term
 )
 -- include: shown
 ORDER BY page.score DESC, page.document_id DESC
@@ -352,11 +405,23 @@ WITH
 ,
 -- include: candidates
 ,
+bound AS MATERIALIZED (
+    SELECT $7::bigint AS passages
+),
+-- include: apart
+,
+-- include: near
+,
 -- include: every
 ,
 best AS MATERIALIZED (
     SELECT * FROM every_document
-    WHERE NOT EXISTS (SELECT FROM scored WHERE scored.document_id = every_document.document_id)
+    WHERE
+        NOT EXISTS (SELECT FROM scored WHERE scored.document_id = every_document.document_id)
+        AND NOT (
+            (SELECT has_apart FROM near)
+            AND EXISTS (SELECT FROM apart WHERE apart.document_id = every_document.document_id)
+        )
 ),
 -- include: page_by_score
 ,
@@ -367,6 +432,11 @@ ORDER BY page.score DESC, page.document_id DESC
 -- name: search_ascending
 WITH
 -- include: asked
+,
+bound AS MATERIALIZED (
+    SELECT $7::bigint AS passages
+),
+-- include: apart
 ,
 -- include: every
 ,
@@ -392,6 +462,11 @@ ORDER BY page.sort_value, page.document_id
 -- name: search_descending
 WITH
 -- include: asked
+,
+bound AS MATERIALIZED (
+    SELECT $7::bigint AS passages
+),
+-- include: apart
 ,
 -- include: every
 ,

@@ -22,6 +22,8 @@ SEGMENT_PASSAGES = 8_192
 INSERTED_AT_ONCE = 5_000
 
 _PLAIN = "simple"
+# Classes of SQLSTATE: data exceptions, constraints, limits of the program.
+_OF_VALUES = ("22", "23", "54")
 
 
 class PostgresIndex:
@@ -202,8 +204,8 @@ def _parked_row(parked: Parked) -> tuple[object, ...]:
 
 
 def _is_about_a_document(error: OctavoError) -> bool:
-    """Whether an error is of the data; the record's faults and what may pass later are not."""
-    return type(error) in (InvalidInput, RecordFault)
+    """Whether PostgreSQL refused a value: then one document is at fault. Of anything else all are victims."""
+    return str(getattr(error.__cause__, "sqlstate", ""))[:2] in _OF_VALUES
 
 
 def _columns(rows: Sequence[Sequence[object]]) -> list[list[object]]:

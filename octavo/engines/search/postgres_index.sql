@@ -81,13 +81,14 @@ WITH incoming AS MATERIALIZED (
     )
 ),
 wanted AS MATERIALIZED (
-    SELECT incoming.organization_id, count(*) AS passages, (
+    SELECT counted.organization_id, counted.is_long, counted.passages, (
         SELECT max(segment.segment)
         FROM octavo.search_segment AS segment
-        WHERE segment.organization_id = incoming.organization_id
+        WHERE segment.organization_id = counted.organization_id AND segment.is_long = counted.is_long
     ) AS newest
-    FROM incoming
-    GROUP BY incoming.organization_id
+    FROM (
+        SELECT organization_id, passages > 1 AS is_long, count(*) AS passages FROM incoming GROUP BY 1, 2
+    ) AS counted
 ),
 filled AS (
     UPDATE octavo.search_segment AS segment
@@ -97,19 +98,22 @@ filled AS (
         segment.organization_id = wanted.organization_id
         AND segment.segment = wanted.newest
         AND segment.passages < $1
-    RETURNING segment.organization_id, segment.segment
+    RETURNING segment.organization_id, segment.segment, segment.is_long
 ),
 begun AS (
-    INSERT INTO octavo.search_segment (organization_id, passages)
-    SELECT wanted.organization_id, wanted.passages
+    INSERT INTO octavo.search_segment (organization_id, is_long, passages)
+    SELECT wanted.organization_id, wanted.is_long, wanted.passages
     FROM wanted
-    WHERE NOT EXISTS (SELECT FROM filled WHERE filled.organization_id = wanted.organization_id)
-    RETURNING organization_id, segment
+    WHERE NOT EXISTS (
+        SELECT FROM filled
+        WHERE filled.organization_id = wanted.organization_id AND filled.is_long = wanted.is_long
+    )
+    RETURNING organization_id, segment, is_long
 ),
 place AS MATERIALIZED (
-    SELECT organization_id, segment FROM filled
+    SELECT organization_id, segment, is_long FROM filled
     UNION ALL
-    SELECT organization_id, segment FROM begun
+    SELECT organization_id, segment, is_long FROM begun
 ),
 shown AS (
     INSERT INTO octavo.search_text (
@@ -120,17 +124,13 @@ shown AS (
     FROM incoming
 ),
 spoken AS (
-    INSERT INTO octavo.search_configuration AS known (organization_id, configuration, has_trigrams, has_long)
-    SELECT organization_id, configuration, bool_or(trigram_text IS NOT NULL), bool_or(passages > 1)
+    INSERT INTO octavo.search_configuration AS known (organization_id, configuration, has_trigrams)
+    SELECT organization_id, configuration, bool_or(trigram_text IS NOT NULL)
     FROM incoming
     GROUP BY organization_id, configuration
     ORDER BY organization_id, configuration
-    ON CONFLICT (organization_id, configuration) DO UPDATE SET
-        has_trigrams = known.has_trigrams OR excluded.has_trigrams,
-        has_long = known.has_long OR excluded.has_long
-    WHERE
-        (known.has_trigrams, known.has_long)
-        IS DISTINCT FROM (known.has_trigrams OR excluded.has_trigrams, known.has_long OR excluded.has_long)
+    ON CONFLICT (organization_id, configuration) DO UPDATE SET has_trigrams = true
+    WHERE excluded.has_trigrams AND NOT known.has_trigrams
 )
 INSERT INTO octavo.search_passage (
     organization_id, document_id, ordinal, passages, segment, namespace, type, version, words, titles, trigram_text
@@ -158,7 +158,8 @@ FROM (
     FROM incoming
     OFFSET 0
 ) AS parsed
-INNER JOIN place ON place.organization_id = parsed.organization_id
+INNER JOIN place
+    ON place.organization_id = parsed.organization_id AND place.is_long = (parsed.passages > 1)
 
 -- name: park
 -- scope: system

@@ -91,16 +91,17 @@ CREATE TABLE octavo.search_configuration (
     organization_id uuid NOT NULL,
     configuration text NOT NULL,
     has_trigrams boolean NOT NULL,
-    has_long boolean NOT NULL,
     PRIMARY KEY (organization_id, configuration)
 );
 
 -- Passages are indexed in segments of one organization each, filled one after the other: a query reads the newest
 -- first and stops when it has enough, so a common word costs the same in a small and in a large organization.
+-- Documents of several passages have segments of their own: only there words of one document may stand apart.
 CREATE SEQUENCE octavo.search_segment_number AS integer;
 CREATE TABLE octavo.search_segment (
     organization_id uuid NOT NULL,
     segment integer NOT NULL DEFAULT nextval('octavo.search_segment_number'),
+    is_long boolean NOT NULL,
     passages integer NOT NULL CHECK (passages >= 0),
     PRIMARY KEY (organization_id, segment)
 ) WITH (fillfactor = 50);

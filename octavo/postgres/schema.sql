@@ -594,8 +594,7 @@ ALTER TABLE octavo.organization_profile OWNER TO octavo_owner;
 CREATE TABLE octavo.search_configuration (
     organization_id uuid NOT NULL,
     configuration text NOT NULL,
-    has_trigrams boolean NOT NULL,
-    has_long boolean NOT NULL
+    has_trigrams boolean NOT NULL
 );
 
 ALTER TABLE ONLY octavo.search_configuration FORCE ROW LEVEL SECURITY;
@@ -684,6 +683,7 @@ ALTER SEQUENCE octavo.search_segment_number OWNER TO octavo_owner;
 CREATE TABLE octavo.search_segment (
     organization_id uuid NOT NULL,
     segment integer DEFAULT nextval('octavo.search_segment_number'::regclass) NOT NULL,
+    is_long boolean NOT NULL,
     passages integer NOT NULL,
     CONSTRAINT search_segment_passages_check CHECK ((passages >= 0))
 )

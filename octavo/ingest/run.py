@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 from octavo.errors import NotFound, OctavoError
 from octavo.ingest.extracted import Failed, Found, Read
@@ -84,17 +86,17 @@ class _Run:
     async def read(self, roots: Sequence[Path], include: Sequence[str], exclude: Sequence[str]) -> None:
         """Bring everything below the roots into the record."""
         batch: list[Read] = []
-        async with Reader(self._limits) as reader:
+        async with Reader(self._limits) as reader, _Behind() as behind:
             async for outcomes in reader.read(self._changed(roots, include, exclude)):
                 self.summary.failures += [one for one in outcomes if isinstance(one, Failed)]
                 for one in outcomes:
                     if isinstance(one, Read):
                         batch.append(one)
                     if _is_full(batch):
-                        await self.store(batch)
+                        await behind.do(self.store(batch))
                         batch = []
                 self._tell()
-        await self.store(batch)
+            await behind.do(self.store(batch))
 
     async def store(self, batch: Sequence[Read], data: dict[Path, bytes] | None = None) -> None:
         """Store what was read, and count it."""
@@ -162,6 +164,33 @@ class _Run:
             self._told_at = now
             summary = self.summary
             self._watch(Progress(summary.files, summary.done, summary.bytes, self._walked))
+
+
+class _Behind:
+    """Does one thing while the next is prepared: a batch is stored while the files of the next one are read."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+
+    async def do(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin this when what was begun before is done; raises what that raised."""
+        if self._task is not None:
+            await self._task
+        self._task = asyncio.create_task(work)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is None:
+            return
+        if error is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        else:
+            await self._task
 
 
 def _roots(paths: Sequence[Path]) -> list[Path]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol, cast, get_args
 
 from octavo.errors import IngestFault, MissingExtra, OctavoError, RefusedFile, UnreadableFile
 from octavo.ingest.clean import storable
@@ -12,6 +13,7 @@ from octavo.ingest.detect import detect
 from octavo.ingest.extract.original import Original
 from octavo.ingest.extracted import Attachment, Extracted, Kind, Unread
 from octavo.ingest.limits import Limits
+from octavo.text import language
 
 
 class _Extractor(Protocol):
@@ -59,6 +61,15 @@ def attempt(data: bytes, name: str, limits: Limits, *, depth: int = 0) -> Extrac
         return _unread(RefusedFile("its parts are nested too deep"))
     except Exception as error:  # noqa: BLE001 - a parser met a file it was not made for; the others go on
         return _unread(UnreadableFile(f"its reader failed: {type(error).__name__}: {error}"))
+
+
+def warm_up() -> None:
+    """Load what reading takes, so that the first file does not have to wait for it."""
+    for kind in get_args(Kind):
+        with suppress(MissingExtra):
+            _extractor(kind)
+    with suppress(MissingExtra):
+        language.detect("a text in some language")
 
 
 def _attachment(data: bytes, name: str, media_type: str, limits: Limits, depth: int) -> Attachment:

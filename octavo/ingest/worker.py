@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from octavo.errors import UnreadableFile
+from octavo.ingest.extraction import warm_up
 from octavo.ingest.limits import Limits
 from octavo.ingest.read import read_file
 from octavo.ingest.wire import Answer, Frames, Request, framed
@@ -30,6 +31,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the pool to handle
     resource.setrlimit(resource.RLIMIT_AS, (limits.max_worker_bytes, limits.max_worker_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    warm_up()
     with socket.socket(fileno=int(sys.argv[1])) as pool:
         pool.sendall(framed(Answer()))
         _serve(pool, limits)

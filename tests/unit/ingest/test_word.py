@@ -51,7 +51,7 @@ def test_tables_are_rows_of_lines():
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (f"<w:p><w:ins>{_RUN}kept</w:t></w:r></w:ins><w:del><w:r><w:delText>gone</w:delText></w:r></w:del></w:p>", "kept"),
+        (f"<w:p><w:ins>{_RUN}new</w:t></w:r></w:ins><w:del><w:r><w:delText>old</w:delText></w:r></w:del></w:p>", "new"),
         (f"<w:p><w:moveFrom>{_RUN}from</w:t></w:r></w:moveFrom><w:moveTo>{_RUN}to</w:t></w:r></w:moveTo></w:p>", "to"),
         ("<w:sdt><w:sdtContent>" + _TEXT.format("in a control") + "</w:sdtContent></w:sdt>", "in a control"),
         (f"<w:p><w:tabs><w:tab/></w:tabs>{_RUN}a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t></w:r></w:p>", "a\tb\nc"),

@@ -72,7 +72,8 @@ class Listener:
                 await self._listen()
                 attempt = 0
             except (*DRIVER_ERRORS, TimeoutError) as error:
-                log.debug("cannot listen on %s: %s", self._channel, type(error).__name__)
+                level = logging.DEBUG if attempt else logging.WARNING
+                log.log(level, "cannot listen on %s now: %s", self._channel, type(error).__name__)
             attempt += 1
             await asyncio.sleep(backoff_seconds(attempt, first=FIRST_WAIT_SECONDS, most=LONGEST_WAIT_SECONDS))
 

@@ -213,6 +213,9 @@ async def look_back(
         types, document_id, actor, session, correlation: only events with these.
     """
     limit = _page(scope, limit)
+    who = (actor.id, actor.kind) if actor else (None, None)
+    conditions = (_listed(types), document_id, *who, session, correlation)
+    everything_matches = all(condition is None for condition in conditions)
     rows = await scope.runner.fetch(
         _sql.read_history,
         scope.organization,
@@ -221,14 +224,9 @@ async def look_back(
         before.id,
         since,
         until,
-        scope.limits.scanned,
+        limit if everything_matches else scope.limits.scanned,
         limit,
-        _listed(types),
-        document_id,
-        actor.id if actor else None,
-        actor.kind if actor else None,
-        session,
-        correlation,
+        *conditions,
     )
     marks = [row for row in rows[:1] if row["type"] is None]
     events = events_from_rows(rows[len(marks) :], scope.shard)

@@ -15,7 +15,11 @@ from octavo.postgres.server import Server
 from octavo.postgres.statements import load
 from tests.databases import administrator, connect, migrated_database
 
-_sql = load("octavo.feed", "feed.sql")
+_sql = {
+    **load("octavo.feed", "feed.sql"),
+    **load("octavo.store", "events.sql"),
+    **load("octavo.store", "tags.sql"),
+}
 
 SMALL = UUID(int=1)
 FILL = """INSERT INTO octavo.event (recorded_at, epoch, position_xid, id, organization_id, stream, sequence, type,
@@ -29,6 +33,10 @@ TYPES = {
     "read_organization": "int, xid8, bigint, bigint, octavo.organization",
     "read_all_filtered": "int, xid8, bigint, bigint, text[], text, uuid, bigint",
     "read_organization_filtered": "int, xid8, bigint, bigint, text[], text, uuid, bigint, octavo.organization",
+    "read_stream": "octavo.organization, text, bigint, text[], bigint",
+    "tag_history": "octavo.organization, text, text, bigint",
+    "read_history": "octavo.organization, int, xid8, bigint, timestamptz, timestamptz, bigint, bigint, text[], uuid, "
+    "text, octavo.actor_kind, text, text",
 }
 FILTER = f"ARRAY['order.lost'], NULL, NULL, {WINDOW}"
 ORDER, OWN = "epoch_position_xid_id", "organization_id_epoch_position_xid_id"
@@ -50,6 +58,22 @@ async def filled(server: Server) -> AsyncIterator[str]:
             await admin.execute(FILL)
             await admin.execute("VACUUM ANALYZE octavo.event")
         yield name
+
+
+# Statement, its parameters, and the index that answers it.
+LOOKS = {
+    "a stream": ("read_stream", f"'{SMALL}', 'order-100', 50, NULL, 20", "organization_id_stream_sequence"),
+    "the history of a tag": (
+        "tag_history",
+        f"'{SMALL}', 'order-100', NULL, 20",
+        "organization_id_stream_sequence",
+    ),
+    "back over all": (
+        "read_history",
+        f"'{SMALL}', 2147483647, '9', 9, NULL, NULL, 20, 20" + ", NULL" * 6,
+        OWN,
+    ),
+}
 
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
@@ -75,6 +99,27 @@ async def test_a_read_looks_at_no_more_than_it_returns(
     assert sum(node.get("Rows Removed by Filter", 0) for node in scans) == 0, "rows of others were read"
     if "filtered" not in read:
         assert sum(node["Actual Rows"] for node in scans) <= 500 + 2 * len(scans)
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("look", LOOKS)
+async def test_a_look_into_one_organizations_log_reads_no_others(
+    server: Server, filled: str, look: str, mode: str
+):
+    """S3-030, S3-031: by the index of the stream, or by that of the organization's log."""
+    statement, arguments, index = LOOKS[look]
+    connection = await connect(server, "octavo_app", filled)
+    try:
+        nodes = await _plan(connection, mode, statement, arguments)
+    finally:
+        await connection.close()
+
+    scans = [node for node in nodes if node.get("Relation Name", "").startswith("event")]
+    looked_at = sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans)
+    assert looked_at <= 150, "the stream has 100 events, and a page 20"
+    used = {node["Index Name"] for node in nodes if "Index Name" in node}
+    assert used
+    assert all(name.endswith(f"{index}_idx") for name in used)
 
 
 @pytest.mark.parametrize("read", ["all, filtered", "one organization, filtered"])

@@ -195,7 +195,14 @@ class Compiler:
             raise InvalidFilter(
                 f"{attribute.name} cannot be asked here", remedy="ask for fields of the body and @metadata"
             )
-        type, operand = _TYPES[attribute.kind], condition.operand
+        compared = self._compared(column, _TYPES[attribute.kind], condition)
+        if attribute.name == "@name" and condition.operator not in {"eq", "in", "exists"}:
+            # No name is the empty one here, and in no range.
+            return f"({compared} AND {column} <> '')"
+        return compared
+
+    def _compared(self, column: str, type: str, condition: Condition) -> str:
+        operand = condition.operand
         match condition.operator:
             case "in":
                 return f"{column} = ANY({self.parameter(operand, f'{type}[]')})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
@@ -31,6 +31,7 @@ _INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 # Text and names of parts in turn.
 _TEMPLATES = {name: tuple(re.split(r"{(\w+)}", text)) for name, text in _sql.items()}
 _UNBOUNDED = 2**62
+_MAX_INTEGER = 2**31 - 1
 # If one in 20 holds, a walk over so many times the documents of a page fills it nearly always.
 _NEAR = 40
 _RANGES = {"gt", "gte", "lt", "lte", "prefix"}
@@ -298,11 +299,11 @@ def _sort_value(cursor: Cursor, type: str) -> object:
     try:
         match type:
             case "timestamptz":
-                return datetime.fromisoformat(cursor.key)
+                return datetime.fromisoformat(cursor.key).astimezone(UTC)
             case "uuid":
                 return UUID(cursor.key)
             case "integer":
-                return int(cursor.key)
+                return max(min(int(cursor.key), _MAX_INTEGER), 0)
             case "jsonb":
                 decode(cursor.key.encode())
                 return cursor.key.encode()

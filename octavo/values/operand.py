@@ -39,6 +39,8 @@ def operand_of(about: Field | Attribute, operator: str, value: object) -> Any:
         )
     if about.name in {"@created_by", "@updated_by"}:
         _refuse_actor_kind(about.name, operand)
+    if about.name == "@name" and operand == "" and operator in {"$eq", "$ne", "$in", "$nin"}:
+        raise InvalidFilter("@name is never empty", remedy="null stands for documents without a name")
     return operand
 
 

@@ -180,14 +180,30 @@ async def test_a_cursor_belongs_to_its_question(docs: Documents):
 
 
 @pytest.mark.parametrize("order", ["@created_at", "@id", "@version", "n"])
-async def test_a_forged_sort_value_in_a_cursor_is_refused(docs: Documents, order):
+@pytest.mark.parametrize("forgery", ["' OR true --", "\x00", "[" * 200])
+async def test_a_forged_sort_value_in_a_cursor_is_refused(docs: Documents, order, forgery):
     await put_numbers(docs, 30)
     page = await docs.find(order=order, limit=10).page()
     question = msgspec.json.decode(_unpacked(page.cursor or ""))[0]
-    forged = _packed([question, "' OR true --", str(page.documents[0].id)])
+    forged = _packed([question, forgery, str(page.documents[0].id)])
 
     with pytest.raises(InvalidFilter, match="is not a cursor"):
         await docs.find(order=order, cursor=forged).page()
+
+
+@pytest.mark.parametrize(
+    ("order", "forgery"), [("@created_at", "2026-01-01"), ("@version", "9" * 30), ("@name", "x")]
+)
+async def test_a_forged_sort_value_of_the_right_kind_is_only_another_place_to_begin(
+    docs: Documents, order, forgery
+):
+    await put_numbers(docs, 30)
+    page = await docs.find(order=order, limit=10).page()
+    question = msgspec.json.decode(_unpacked(page.cursor or ""))[0]
+
+    forged = _packed([question, forgery, str(page.documents[0].id)])
+
+    assert (await docs.find(order=order, cursor=forged).page()).cursor is None
 
 
 @pytest.mark.parametrize("limit", [0, -1])

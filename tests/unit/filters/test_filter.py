@@ -81,6 +81,8 @@ def test_a_name_is_a_path(name, source, path):
         ({"@created_at": "yesterday"}, ["@created_at", "'yesterday'", "a time with its zone"]),
         ({"@created_at": datetime(2026, 1, 1)}, ["@created_at", "a time with its zone"]),  # noqa: DTZ001  # the naive one is refused
         ({"@created_by": "user:ann"}, ["'user:ann'", "write 'ann'"]),
+        ({"@name": ""}, ["@name is never empty", "null"]),
+        ({"@name": {"$nin": ["a", ""]}}, ["@name is never empty"]),
         ({"@version": {"$prefix": "1"}}, ["@version is no text", "$prefix"]),
         ({"@version": {"$exists": True}}, ["@version is never null"]),
         ({"@id": {"$gt": str(ID)}}, ["@id has no order"]),

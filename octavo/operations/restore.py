@@ -34,6 +34,7 @@ from octavo.postgres.epoch import begin_epoch, keep_epoch
 from octavo.postgres.migration import read_migrations
 from octavo.postgres.migrator import migrate
 from octavo.postgres.pool import Pool
+from octavo.postgres.server import directory as places
 from octavo.postgres.server import locks
 from octavo.postgres.statements import load
 from octavo.roles.blobs import Blobs
@@ -167,12 +168,17 @@ async def _beside(target: Path) -> AsyncIterator[Path]:
     building = final.with_name(f".{final.name}{_RESTORING}{token_hex(4)}")
     try:
         yield building
-        await asyncio.to_thread(building.rename, final)
-        await asyncio.to_thread(sync_file, final.parent)
+        await asyncio.to_thread(_publish, building, final)
     except BaseException:
         with suppress(ServerFault):
             await asyncio.to_thread(embedded.destroy, building, force=True)
         raise
+
+
+def _publish(building: Path, final: Path) -> None:
+    building.rename(final)
+    sync_file(final.parent)
+    places.refuse_copy(places.at(final))  # a cluster that is elsewhere learns where its directory is now
 
 
 def _make_way(target: Path) -> Path:

@@ -23,6 +23,7 @@ from octavo.operations.verify import verify
 from octavo.postgres import server as embedded
 from octavo.postgres.record import Record, open_record
 from octavo.postgres.server import Server
+from octavo.postgres.server.directory import leftovers
 from octavo.settings import Settings
 from octavo.store import changes, organizations, reads, tags
 from octavo.values.position import parse
@@ -47,6 +48,11 @@ class Restored(msgspec.Struct):
     report: RestoreReport
     record: Record
     tables: dict[str, Table]
+    leftovers: list[Path]
+
+
+def names_in(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +80,11 @@ async def backed(server: Server, folder: Path) -> AsyncIterator[Backed]:
 @pytest.fixture(scope="module")
 async def restored(backed: Backed, folder: Path) -> AsyncIterator[Restored]:
     report = await restore(backed.report.directory, folder / "restored")
+    without_directory = leftovers()
     record = await open_record(Settings(record=report.target))
     assert record.server is not None
-    yield Restored(report, record, await digests(record.server.running.dsn("octavo_backup")))
+    tables = await digests(record.server.running.dsn("octavo_backup"))
+    yield Restored(report, record, tables, without_directory)
     await record.close()
 
 
@@ -88,6 +96,14 @@ async def test_a_restored_record_equals_the_one_that_was_backed_up(
 
     assert before["octavo.document"].rows == 16
     assert equal(before, restored.tables)
+
+
+async def test_a_restore_leaves_nothing_beside_its_data_directory(restored: Restored) -> None:
+    """Nor does the data directory's cluster, which may be elsewhere, look as if it belonged to nobody."""
+    target = Path(restored.report.target)
+
+    assert [path.name for path in names_in(target.parent) if target.name in path.name] == [target.name]
+    assert [home for home in restored.leftovers if (home / "data").readlink().parent == target.parent] == []
 
 
 async def test_documents_read_as_before(backed: Backed, restored: Restored) -> None:

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from octavo.cli import backup, demo, documents, events, ingest, migrate, organizations, search, server
+from octavo.cli import (
+    backup,
+    demo,
+    documents,
+    events,
+    ingest,
+    maintain,
+    migrate,
+    organizations,
+    search,
+    server,
+)
 from octavo.cli.session import Session
 from octavo.errors import InvalidInput, OctavoError
 
@@ -46,7 +57,7 @@ def options(
     context.obj = Session(data=data, actor=actor, session=session)
 
 
-for group in (server, documents, search, events, ingest, backup, organizations, migrate, demo):
+for group in (server, documents, search, events, ingest, backup, maintain, organizations, migrate, demo):
     group.register(app)
 
 

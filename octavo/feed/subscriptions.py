@@ -105,19 +105,21 @@ class Subscription:
         feed = await self._bind()
         await _create(feed, self.name, self._after)
         lease = Lease(feed.pool, _lease_name(self.name), feed.organization, seconds=self._lease_seconds)
-        while await self._wait_for_turn(feed, lease):
-            async with lease.kept():
-                turn = self._turn = _Turn(feed, self.name, self._filter, lease, self._manual)
-                try:
-                    while (events := await turn.next()) is not None:
-                        for event in events:
-                            if not lease.is_held:
-                                break
-                            yield event
-                            turn.dealt_with = event.position
-                finally:
-                    self._turn = None
-                    await turn.end()
+        try:
+            while await self._wait_for_turn(feed, lease):
+                async with lease.kept():
+                    turn = self._turn = _Turn(feed, self.name, self._filter, lease, self._manual)
+                    try:
+                        while (events := await turn.next()) is not None:
+                            for event in events:
+                                if not lease.is_held:
+                                    break
+                                yield event
+                                turn.dealt_with = event.position
+                    finally:
+                        await turn.end()
+        finally:
+            self._turn = None
 
     async def _wait_for_turn(self, feed: Feed, lease: Lease) -> bool:
         """Wait until the name is ours; False when the database is closed."""
@@ -153,7 +155,7 @@ class _Turn:
         """Save that the last batch was dealt with, and wait for the next; None when the turn is over."""
         try:
             follower = self._follower or await self._begin()
-            if not await self._save_if_due(follower.cursor):
+            if not (self._lease.is_held and await self._save_if_due(follower.cursor)):
                 return None
         except Unavailable as error:
             self._lose(error)
@@ -163,6 +165,8 @@ class _Turn:
 
     async def save(self, position: Position) -> bool:
         """Save the place, if the name is still ours; a place behind the saved one changes nothing."""
+        if self._follower is None:
+            return False
         if position > self._saved:
             feed, lease, begun = self._feed, self._lease, time.monotonic()
             row = await feed.pool.fetchrow(
@@ -181,8 +185,8 @@ class _Turn:
         return self._lease.is_held
 
     async def end(self) -> None:
-        """Save what was dealt with of a batch that was left."""
-        if self.dealt_with is not None and not self._manual and self._lease.is_held:
+        """Save what was dealt with of a batch that was left; the server knows whether the name is still ours."""
+        if self.dealt_with is not None and not self._manual:
             try:
                 await self.save(self.dealt_with)
             except Unavailable as error:
@@ -200,12 +204,13 @@ class _Turn:
         return self._follower
 
     async def _save_if_due(self, cursor: Position) -> bool:
-        """Save after every batch with events; where nothing matched, only now and then."""
+        """Save after every batch with events; where nothing matched, only now and then. False: the name is lost."""
         due = self.dealt_with is not None or time.monotonic() - self._saved_at > self._lease.seconds / 3
         if self._manual or not due:
-            return self._lease.is_held
+            return True
+        saved = await self.save(cursor)
         self.dealt_with = None
-        return self._lease.is_held and await self.save(cursor)
+        return saved
 
     def _lose(self, error: Unavailable) -> None:
         log.warning("the subscription %s could not save its place: %s", self._name, error)

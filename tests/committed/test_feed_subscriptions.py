@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing
 
 import pytest
@@ -193,6 +194,56 @@ async def test_a_consumer_that_was_away_too_long_is_replaced_and_saves_nothing_m
     await events.aclose()
 
 
+async def test_a_consumer_that_blocks_its_loop_for_longer_than_its_lease_gets_on(
+    scope: Scope, record: Record, organization: Organization
+):
+    """Nobody else took the name meanwhile, so what it dealt with counts."""
+    appended = [await append(scope, "order-1") for _ in range(3)]
+    subscriptions = Subscriptions(feed_of(record, organization.id), lease_seconds=0.3, retry_seconds=0.02)
+    seen = []
+
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        aclosing(aiter(subscriptions.subscribe("billing"))) as events,
+    ):
+        async for event in events:
+            seen.append(event)
+            if len(seen) == 3:
+                break
+            _block_the_loop(0.4)
+
+    assert seen == appended
+
+
+async def test_leaving_the_loop_gives_the_name_up(scope: Scope, record: Record, organization: Organization):
+    event = await append(scope, "order-1")
+    subscriptions = Subscriptions(feed_of(record, organization.id), lease_seconds=3600.0, retry_seconds=0.02)
+
+    async for first in subscriptions.subscribe("billing"):
+        assert first == event
+        break
+
+    assert await take(aiter(subscriptions.subscribe("billing")), 1) == [event]
+
+
+async def test_one_that_waits_for_its_name_again_cannot_acknowledge(
+    record: Record, scope: Scope, subscriptions: Subscriptions
+):
+    await append(scope, "order-1")
+    slow = subscriptions.subscribe("billing")
+    events = aiter(slow)
+    late = await anext(events)
+    await record.system.execute(EXPIRE, scope.organization)
+    successor = aiter(subscriptions.subscribe("billing"))
+    await anext(successor)
+    waiting = asyncio.create_task(anext(events))
+    await _let_others_work(subscriptions)
+
+    assert not await slow.acknowledge(late)
+    await _stop(waiting)
+    await successor.aclose()
+
+
 async def test_a_reset_moves_the_consumer_too(scope: Scope, subscriptions: Subscriptions):
     appended = [await append(scope, "order-1") for _ in range(2)]
     subscription = subscriptions.subscribe("billing")
@@ -336,6 +387,12 @@ async def _let_others_work(subscriptions: Subscriptions) -> None:
     """Many round trips: what does not wait would have come in that time."""
     for _ in range(50):
         await subscriptions.list()
+
+
+def _block_the_loop(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
 
 
 async def _stop(task: asyncio.Task[Event]) -> None:

@@ -12,9 +12,10 @@ import msgspec
 from octavo.errors import InvalidFilter
 from octavo.postgres.statements import load
 from octavo.store import jsonpath
-from octavo.store.filters import LOOKUP, Compiler, conjuncts, found_part, is_found
+from octavo.store.filters import LOOKUP, Compiler, conjuncts, is_found
+from octavo.store.narrowing import index_for, sql_of
 from octavo.store.scope import Limits
-from octavo.values.condition import Attribute, Condition, Every, Field, Filter, Kind, Node
+from octavo.values.condition import Attribute, Condition, Field, Filter, Kind, Node
 from octavo.values.json import decode
 from octavo.values.order import Order
 from octavo.values.page import Cursor, fingerprint
@@ -88,14 +89,14 @@ def count_statement(filter: Filter, limits: Limits, cap: int | None) -> Statemen
     compiler = Compiler(LOOKUP, FIRST_PARAMETER)
     asked = conjuncts(filter.root)
     rest = [part for part in asked if not is_found(part)]
-    index = _index_for(compiler, asked)
+    index = index_for(compiler, asked)
     narrowed = "true" if index is None else index.within("true")
     if not rest:
         parts = {"narrowed": narrowed, "limit": compiler.parameter(cap, "bigint")}
         return Statement(fill("count_found", parts), compiler.arguments)
     parts = {
         "narrowed": narrowed,
-        "rest": _all(compiler, rest),
+        "rest": sql_of(compiler, rest),
         "bound": compiler.parameter(limits.scanned + 1, "bigint"),
     }
     return Statement(fill("count_scanned", parts), compiler.arguments)
@@ -167,16 +168,18 @@ class _Builder:
         scope = [part for part in parts if _is_in_scope(part, prefix, order)]
         asked = [part for part in parts if not _is_in_scope(part, prefix, order)]
         rest = [part for part in asked if not is_found(part)]
-        self._parts["scope"] = f"({_all(compiler, scope)}) AND {_behind(compiler, self._after, self._inside)}"
+        self._parts["scope"] = (
+            f"({sql_of(compiler, scope)}) AND {_behind(compiler, self._after, self._inside)}"
+        )
         if not asked:
             return fill("list_page", self._parts)
-        index = _index_for(compiler, asked)
-        self._parts["walked"] = _all(compiler, asked) if rest or index is None else index.condition
+        index = index_for(compiler, asked)
+        self._parts["walked"] = sql_of(compiler, asked) if rest or index is None else index.condition
         self._parts["bound"] = compiler.parameter(most if rest else _UNBOUNDED, "bigint")
         if index is None:
             return fill("scan_page", self._parts)
         self._parts["narrowed"] = index.within(self._parts["scope"])
-        self._parts["rest"] = _all(compiler, rest)
+        self._parts["rest"] = sql_of(compiler, rest)
         self._parts["most"] = compiler.parameter(most, "bigint")
         self._parts["near"] = compiler.parameter(_NEAR * self._question.limit, "bigint")
         return fill("narrow_page", self._parts)
@@ -184,9 +187,9 @@ class _Builder:
     def sorted(self) -> str:
         """What indexes find of the filter, sorted."""
         compiler, parts = self._compiler, self._question.parts
-        index = _index_for(compiler, parts)
+        index = index_for(compiler, parts)
         self._parts["narrowed"] = "true" if index is None else index.within("true")
-        self._parts["rest"] = _all(compiler, [part for part in parts if not is_found(part)])
+        self._parts["rest"] = sql_of(compiler, [part for part in parts if not is_found(part)])
         self._parts["after"] = _behind(compiler, self._after, self._outside)
         self._parts["bound"] = compiler.parameter(self._limits.scanned + 1, "bigint")
         return fill("sort_page", self._parts)
@@ -199,58 +202,6 @@ class _Builder:
         path = self._compiler.parameter(jsonpath.first_scalar(order.subject), "jsonpath")
         key = f"coalesce(jsonb_path_query_first({column}, {path}, '{{}}', true), 'null')"
         return _Sort(key, "document_id", "jsonb", order.descending)
-
-
-class _Index(msgspec.Struct, frozen=True):
-    """What indexes find of a filter, and which conditions the planner may choose one by.
-
-    Where the GIN index is to lead, conditions that a b-tree could serve are hidden from the planner by IS TRUE:
-    without statistics it takes a b-tree for the better way, and reads the whole organization along it.
-    """
-
-    leading: str
-    hidden: str | None
-
-    @property
-    def condition(self) -> str:
-        return f"({self.leading}) AND {self.hidden or 'true'}"
-
-    def within(self, scope: str) -> str:
-        if self.hidden is None:
-            return f"{scope} AND ({self.leading})"
-        return f"({self.leading}) AND ({scope} AND {self.hidden}) IS TRUE"
-
-
-def _index_for(compiler: Compiler, asked: list[Node]) -> _Index | None:
-    found = [part for node in asked if (part := found_part(node)) is not None]
-    if not found:
-        return None
-    leading = [part for part in found if _is_in_gin(part)]
-    if not leading or any(_is_key(part) for part in found):
-        return _Index(_all_found(compiler, found), None)
-    others = [part for part in found if not _is_in_gin(part)]
-    return _Index(_all_found(compiler, leading), _all_found(compiler, others))
-
-
-def _all(compiler: Compiler, parts: list[Node]) -> str:
-    return compiler.sql(Every(tuple(parts))) if parts else "true"
-
-
-def _all_found(compiler: Compiler, parts: list[Node]) -> str:
-    return (compiler.narrowed(Every(tuple(parts))) if parts else None) or "true"
-
-
-def _is_in_gin(part: Node) -> bool:
-    """Whether the GIN index serves all of a condition."""
-    subjects = [condition.subject for condition in Filter(part).conditions]
-    return all(isinstance(about, Field) or about.name == "@created_by" for about in subjects)
-
-
-def _is_key(part: Node) -> bool:
-    """Whether a condition names its documents one by one."""
-    if not isinstance(part, Condition) or part.operator not in {"eq", "in"}:
-        return False
-    return part.subject.name in {"@id", "@name"}
 
 
 def _behind(compiler: Compiler, after: Cursor | None, sort: _Sort) -> str:

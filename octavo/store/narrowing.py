@@ -1,0 +1,64 @@
+"""Which index leads to the documents of a filter, and how a statement says so."""
+
+from __future__ import annotations
+
+import msgspec
+
+from octavo.store.filters import Compiler, found_part
+from octavo.values.condition import Condition, Every, Field, Filter, Node
+
+
+class Index(msgspec.Struct, frozen=True):
+    """What indexes find of a filter, and which conditions the planner may choose one by.
+
+    Where the GIN index is to lead, conditions that a b-tree could serve are hidden from the planner by IS TRUE:
+    without statistics it takes a b-tree for the better way, and reads the whole organization along it.
+    """
+
+    leading: str
+    hidden: str | None
+
+    @property
+    def condition(self) -> str:
+        """The condition alone."""
+        return f"({self.leading}) AND {self.hidden or 'true'}"
+
+    def within(self, scope: str) -> str:
+        """The condition inside another one, which the planner sees only if it may choose an index by it."""
+        if self.hidden is None:
+            return f"{scope} AND ({self.leading})"
+        return f"({self.leading}) AND ({scope} AND {self.hidden}) IS TRUE"
+
+
+def index_for(compiler: Compiler, asked: list[Node]) -> Index | None:
+    """The index for conditions that must all hold; None if nothing of them can be found by one."""
+    found = [part for node in asked if (part := found_part(node)) is not None]
+    if not found:
+        return None
+    leading = [part for part in found if _is_in_gin(part)]
+    if not leading or any(_is_key(part) for part in found):
+        return Index(_found_sql(compiler, found), None)
+    others = [part for part in found if not _is_in_gin(part)]
+    return Index(_found_sql(compiler, leading), _found_sql(compiler, others))
+
+
+def sql_of(compiler: Compiler, parts: list[Node]) -> str:
+    """Conditions that must all hold, as one."""
+    return compiler.sql(Every(tuple(parts))) if parts else "true"
+
+
+def _found_sql(compiler: Compiler, parts: list[Node]) -> str:
+    return (compiler.narrowed(Every(tuple(parts))) if parts else None) or "true"
+
+
+def _is_in_gin(part: Node) -> bool:
+    """Whether the GIN index serves all of a condition."""
+    subjects = [condition.subject for condition in Filter(part).conditions]
+    return all(isinstance(about, Field) or about.name == "@created_by" for about in subjects)
+
+
+def _is_key(part: Node) -> bool:
+    """Whether a condition names its documents one by one."""
+    if not isinstance(part, Condition) or part.operator not in {"eq", "in"}:
+        return False
+    return part.subject.name in {"@id", "@name"}

@@ -73,21 +73,21 @@ class Raw:
         """Write documents one at a time on one connection."""
         async with self.pool.acquire() as connection:
             for _ in range(times):
-                await connection.fetchrow(_sql.put, self.organization, *self.row())
+                await connection.fetchrow(_sql["put"], self.organization, *self.row())
 
     async def put_many(self, times: int) -> None:
         """Write documents in one statement of arrays."""
         rows = [self.row() for _ in range(times)]
         async with self.pool.acquire() as connection:
             await connection.execute(
-                _sql.put_many, self.organization, *(list(column) for column in zip(*rows, strict=True))
+                _sql["put_many"], self.organization, *(list(column) for column in zip(*rows, strict=True))
             )
 
     async def get(self, ids: list[UUID], times: int) -> None:
         """Read documents one at a time on one connection, decoding the body as Octavo's user does."""
         async with self.pool.acquire() as connection:
             for n in range(times):
-                row = await connection.fetchrow(_sql.get, self.organization, ids[n % len(ids)])
+                row = await connection.fetchrow(_sql["get"], self.organization, ids[n % len(ids)])
                 assert row is not None
                 json.loads(row["value"])
 

@@ -879,7 +879,7 @@ CREATE INDEX content_sha256 ON octavo.content USING btree (organization_id, sha2
 
 CREATE INDEX document_filter_created ON octavo.document_filter USING btree (organization_id, namespace, type, created_at, document_id);
 
-CREATE INDEX document_filter_fields ON octavo.document_filter USING gin (organization_id, type, created_by, fields jsonb_path_ops, metadata jsonb_path_ops) WITH (gin_pending_list_limit='512');
+CREATE INDEX document_filter_fields ON octavo.document_filter USING gin (organization_id, created_by, fields jsonb_path_ops, metadata jsonb_path_ops) WITH (gin_pending_list_limit='512');
 
 CREATE INDEX document_filter_name ON octavo.document_filter USING btree (organization_id, namespace, COALESCE(name, ''::text), document_id);
 

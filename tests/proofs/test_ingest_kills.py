@@ -28,10 +28,12 @@ PATTERNS = ("*.md", "*.txt", "*.rst", "METADATA", "LICENSE*", "*.html", "*.py", 
 PLACES = (Path("/usr/share/doc"), Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("stdlib")))
 INGEST = """
 import asyncio, sys, octavo
+def tell(reached):
+    if reached.bytes:
+        print("ready", flush=True)
 async def main(data, organization, folder):
     async with octavo.open(data, background=False) as db:
-        print("ready", flush=True)
-        await db.organization(organization).ingest(folder)
+        await db.organization(organization).ingest(folder, progress=tell)
 asyncio.run(main(*sys.argv[1:]))
 """
 

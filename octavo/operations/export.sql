@@ -1,4 +1,5 @@
 -- name: take_time
+-- scope: system
 -- An export takes as long as it takes; it holds a snapshot, which delays vacuum and no writer or reader of the log.
 SELECT
     set_config('transaction_timeout', '0', true),

@@ -22,6 +22,7 @@ from octavo.operations.backup import backup
 from octavo.operations.manifest import read_manifest, write_manifest
 from octavo.operations.restore import restore
 from octavo.operations.verify import verify
+from octavo.postgres import server as embedded
 from octavo.postgres.record import Record, open_record
 from octavo.postgres.server import Server
 from octavo.store import organizations
@@ -294,6 +295,41 @@ async def test_a_killed_backup_is_never_taken_for_one_and_the_next_takes_its_pla
     assert (await verify(target)).manifest.blobs == 1
     assert not (tmp_path / "second.incomplete").exists()
     assert not list(target.rglob("half"))
+
+
+RESTORING = """
+import asyncio, sys
+from pathlib import Path
+from octavo.operations.restore import restore
+
+def told(done, total):
+    print(done, flush=True)
+
+asyncio.run(restore(Path(sys.argv[1]), Path(sys.argv[2]), progress=told))
+"""
+
+
+async def test_a_killed_restore_leaves_no_data_directory_and_the_next_one_cleans_up(
+    small: Small, tmp_path: Path
+) -> None:
+    """Killed when the files are in place and the record's server runs."""
+    target, verified = tmp_path / "restored", read_manifest(small.directory).file_bytes
+    killed = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", RESTORING, str(small.directory), str(target), stdout=asyncio.subprocess.PIPE
+    )
+    assert killed.stdout is not None
+    while int(await killed.stdout.readline()) <= verified:
+        pass
+    killed.kill()
+    await killed.wait()
+
+    left = [name for name in names_in(tmp_path) if "restored" in name]
+    report = await restore(small.directory, target)
+
+    assert [name.startswith(".restored.restoring-") for name in left] == [True]
+    assert [name for name in names_in(tmp_path) if "restored" in name] == ["restored"]
+    assert report.documents == 1
+    embedded.destroy(target)
 
 
 async def test_a_cancelled_backup_leaves_nothing_and_ends_pg_dump(

@@ -502,14 +502,6 @@ WHERE
 -- name: organization_exists
 SELECT true AS found FROM octavo.organization_profile WHERE id = $1::octavo.organization
 
--- name: current_documents
--- $2 ids. What a bulk write found already there.
-SELECT
-    false AS changed,
-    -- include: head_columns
-FROM octavo.document
-WHERE organization_id = $1::octavo.organization AND id = ANY($2::uuid [])
-
 -- name: current_named_documents
 -- $2 namespaces, $3 types, $4 names.
 SELECT

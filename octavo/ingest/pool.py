@@ -11,6 +11,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
+from octavo.errors import Unavailable
 from octavo.ingest.detect import detect
 from octavo.ingest.extracted import Failed, Found, Outcome
 from octavo.ingest.limits import Limits
@@ -25,7 +26,6 @@ _REQUEST_FILES, _REQUEST_BYTES = 32, 262_144
 _CHUNK_FILES = 256
 
 Files = Iterable[Found | Failed] | AsyncIterable[Found | Failed]
-_Results = asyncio.Queue[list[Outcome] | None]
 
 
 class Reader:
@@ -42,6 +42,7 @@ class Reader:
         self._idle: asyncio.LifoQueue[Process] = asyncio.LifoQueue()
         for process in self._processes:
             self._idle.put_nowait(process)
+        self._runs: set[asyncio.Task[None]] = set()
         self._in_flight = _InFlight(self._limits.max_bytes_in_flight)
 
     async def read(self, files: Files) -> AsyncGenerator[list[Outcome], None]:
@@ -51,24 +52,29 @@ class Reader:
         Failures among them are passed through. Close the iterator (`contextlib.aclosing`) to stop early.
 
         Raises:
-            Unavailable: no process can be started.
+            Unavailable: no process can be started, or the reader was closed meanwhile.
         """
         requests = _Requests(files)
         if few := await requests.few():
             yield await asyncio.to_thread(_read_here, few, self._limits)
             return
-        results: _Results = asyncio.Queue(len(self._processes))
+        results = _Results(len(self._processes))
         run = asyncio.create_task(self._run(requests, results))
+        run.add_done_callback(lambda _: results.end())
+        self._runs.add(run)
         try:
-            while (outcomes := await results.get()) is not None:
+            async for outcomes in results:
                 yield outcomes
+            if run.cancelled():
+                raise Unavailable("the reader was closed while it read")
             await run  # says what went wrong
         finally:
-            run.cancel()
-            await asyncio.gather(run, return_exceptions=True)
+            self._runs.discard(run)
+            await _cancelled(run)
 
     async def close(self) -> None:
-        """End the processes; nothing happens if none runs. A later `read` starts them again."""
+        """End the processes and what is being read; nothing happens if none runs. A later `read` starts anew."""
+        await _cancelled(*self._runs)
         for process in self._processes:
             await process.end()
 
@@ -81,19 +87,12 @@ class Reader:
         await self.close()
 
     async def _run(self, requests: _Requests, results: _Results) -> None:
-        """Have all requests read, and put None behind the last result, also when one raises."""
+        """Have all requests read, by as many tasks as there are processes."""
         tasks = [asyncio.create_task(self._work(requests, results)) for _ in self._processes]
         try:
             await asyncio.gather(*tasks)
-        except Exception:
-            await results.put(None)
-            raise
-        else:
-            await results.put(None)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _cancelled(*tasks)
 
     async def _work(self, requests: _Requests, results: _Results) -> None:
         while request := await requests.next():
@@ -108,6 +107,36 @@ class Reader:
                             await results.put(outcomes)
                 finally:
                     self._idle.put_nowait(process)
+
+
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    """End tasks, whatever they say about it; one that is ending already is left to it."""
+    for task in tasks:
+        if not task.cancelling():
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Results:
+    """Outcomes on their way: a few at a time, while the end can always be said."""
+
+    def __init__(self, size: int) -> None:
+        self._queue: asyncio.Queue[list[Outcome] | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(size)
+
+    async def put(self, outcomes: list[Outcome]) -> None:
+        """Hand on outcomes, as soon as there is room for them."""
+        await self._room.acquire()
+        self._queue.put_nowait(outcomes)
+
+    def end(self) -> None:
+        """Say that nothing comes any more."""
+        self._queue.put_nowait(None)
+
+    async def __aiter__(self) -> AsyncIterator[list[Outcome]]:
+        while (outcomes := await self._queue.get()) is not None:
+            self._room.release()
+            yield outcomes
 
 
 class _InFlight:

@@ -1,78 +1,65 @@
-"""Files to ingest: HTML as it lies on this machine, the rest grown out of `examples/documents` with changed words."""
+"""Short documents of real text for search: the docstrings of the standard library and the installed packages."""
 
 from __future__ import annotations
 
-import io
-import sys
-import zipfile
-from collections.abc import Callable, Iterator
+import random
+import re
+import sysconfig
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-EXAMPLES = Path(__file__).parents[1] / "examples" / "documents"
-COUNTS = {"html": 400, "pdf": 40, "docx": 120, "eml": 300}
-_REAL = (Path("/usr/share/doc"), Path(sys.prefix))
-_TOO_LARGE = 2_000_000
-_GROWN = {
-    "html": ("shipping.html",),
-    "pdf": ("price-list.pdf",),
-    "docx": ("supply-agreement.docx",),
-    "eml": ("mail/stale-beans.eml", "mail/re-stale-beans.eml"),
-}
+CHARACTERS = 450
+SEED = 20260131
+
+_DOCSTRING = re.compile(r'(?:def|class) (\w+)[^\n]*:\n\s+[rR]?"""(.+?)"""', re.DOTALL)
+_WORD = re.compile(r"[a-z]{3,}")
+_STOP_WORDS = """
+    the and for that this with are from not can which will was has have its any all when then than but into does more
+    other you they their there use used been would should each such only also may one two some what how who where
+    while after before between about over under out off very just your our his her she him had did being
+"""
 
 
-def write_corpus(folder: Path) -> str:
-    """Write `COUNTS` files, a folder a kind; says in a sentence where they come from."""
-    told = []
-    for kind, count in COUNTS.items():
-        (folder / kind).mkdir(parents=True)
-        real = list(_real(kind, count))
-        for number in range(count):
-            data = real[number] if number < len(real) else _grown(kind, number)
-            (folder / kind / f"{number:04}.{kind}").write_bytes(data)
-        told.append(
-            f"{len(real)} {kind} found on the machine and {count - len(real)} copied from the examples with changed "
-            "words"
-        )
-    return "; ".join(told)
+@cache
+def documents(number: int) -> list[tuple[str, str]]:
+    """Titles and texts of about 600 characters, always the same on the same machine; paragraphs may repeat."""
+    chance = random.Random(SEED)
+    named = list(_named_paragraphs())
+    made: list[tuple[str, str]] = []
+    while len(made) < number:
+        chance.shuffle(named)
+        made += _joined(named)
+    return made[:number]
 
 
-def _real(kind: str, count: int) -> Iterator[bytes]:
-    """Different files of this kind that are on this machine."""
-    seen: set[bytes] = set()
-    paths = (path for folder in _REAL for path in sorted(folder.rglob(f"*.{kind}")) if path.is_file())
-    for path in paths:
-        if len(seen) == count:
-            return
-        if path.stat().st_size <= _TOO_LARGE and (data := path.read_bytes()) not in seen:
-            seen.add(data)
-            yield data
+def words_of(text: str) -> list[str]:
+    """The words of a text that are no stop words, in order."""
+    stop = _stop_words()
+    return [word for word in _WORD.findall(text.lower()) if word not in stop]
 
 
-def _grown(kind: str, number: int) -> bytes:
-    names = _GROWN[kind]
-    data = (EXAMPLES / names[number % len(names)]).read_bytes()
-    return _CHANGES.get(kind, _change_text)(data, number)
+@cache
+def _stop_words() -> frozenset[str]:
+    return frozenset(_STOP_WORDS.split())
 
 
-def _change_text(data: bytes, number: int) -> bytes:
-    word = b"%06d" % number
-    return data.replace(b"20417", word).replace(b"parcel", b"parcel " + word)
+def _named_paragraphs() -> Iterator[tuple[str, str]]:
+    for root in {sysconfig.get_paths()["stdlib"], sysconfig.get_paths()["purelib"]}:
+        for path in sorted(Path(root).rglob("*.py")):
+            text = path.read_text("utf-8", errors="ignore").replace("\x00", "")
+            for name, docstring in _DOCSTRING.findall(text):
+                for paragraph in re.split(r"\n\s*\n", docstring):
+                    line = " ".join(paragraph.split())
+                    if len(line) > 40:
+                        yield name.replace("_", " ").strip(), line[: 2 * CHARACTERS]
 
 
-def _change_pdf(data: bytes, number: int) -> bytes:
-    """Its text is packed, so the copies differ in a comment behind the end."""
-    return data + b"\n%% copy %d\n" % number
-
-
-def _change_docx(data: bytes, number: int) -> bytes:
-    changed = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as new:
-        for part in old.infolist():
-            content = old.read(part)
-            if part.filename == "word/document.xml":
-                content = content.replace(b" the ", b" the %06d " % number)
-            new.writestr(part.filename, content)
-    return changed.getvalue()
-
-
-_CHANGES: dict[str, Callable[[bytes, int], bytes]] = {"pdf": _change_pdf, "docx": _change_docx}
+def _joined(named: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    title, lines = "", list[str]()
+    for name, line in named:
+        title = title or name
+        lines.append(line)
+        if sum(map(len, lines)) >= CHARACTERS:
+            yield title, "\n\n".join(lines)
+            title, lines = "", []

@@ -76,7 +76,8 @@ INSERT INTO octavo.search_passage (
     organization_id, document_id, ordinal, passages, segment, namespace, type, version, words, titles, trigram_text
 )
 SELECT
-    organization, id, 0, CASE WHEN is_long THEN 2 ELSE 1 END, segment, 'default', 'article', 1, to_tsvector('english', text),
+    organization, id, 0, CASE WHEN is_long THEN 2 ELSE 1 END, segment, 'default', 'article', 1,
+    to_tsvector('english', text),
     to_tsvector('simple', 'title ' || n), CASE WHEN n % 50 = 0 THEN text END
 FROM placed
 """

@@ -141,7 +141,7 @@ async def test_what_a_users_own_sql_sets_reaches_nobody_else(behind, pooled):
 
 async def test_limits_hold_behind_a_pooler_and_stay_in_their_transaction(behind):
     short = Settings(**{name: getattr(behind, name) for name in ("record", "record_system", "record_direct")},
-                     statement_timeout_seconds=0.1, pool_size=3)  # fmt: skip
+                     statement_timeout_seconds=2.0, pool_size=3)  # fmt: skip
     first, second = await open_record(short), await open_record(behind)
 
     with pytest.raises(StatementTimeout):

@@ -20,6 +20,7 @@ _UNSPACED = re.compile(
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003fffd]+"
 )
 _JOINED = re.compile(r"(?<=\w)[_./\\-]+(?=\w)")
+_DIGIT = re.compile(r"\d")
 _SPECIAL = str.maketrans({"'": "''", "\\": "\\\\"})
 
 
@@ -59,8 +60,10 @@ def term_query(term: Term) -> str:
 
 
 def resembling_words(terms: Iterable[Term]) -> list[str]:
-    """The words that trigrams can compare, longest first."""
+    """The words that trigrams can compare, longest first; none if one has a digit: numbers do not resemble."""
     words = {word for term in terms for word in term.text.split() if len(word) >= SHORTEST_RESEMBLING}
+    if any(_DIGIT.search(word) for word in words):
+        return []
     return sorted(words, key=lambda word: (-len(word), word))
 
 

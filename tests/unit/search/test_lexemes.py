@@ -2,7 +2,14 @@
 
 import pytest
 
-from octavo.engines.search.lexemes import alternative_query, excluded_query, name_words, paired, term_query
+from octavo.engines.search.lexemes import (
+    alternative_query,
+    excluded_query,
+    name_words,
+    paired,
+    resembling_words,
+    term_query,
+)
 from octavo.roles.search import Term
 
 
@@ -48,3 +55,12 @@ def test_an_alternative_demands_all_terms_and_exclusion_takes_any():
 )
 def test_the_parts_of_a_name_are_words_too(name, words):
     assert name_words(name) == words
+
+
+def test_words_are_compared_longest_first_and_numbers_are_not_compared():
+    assert resembling_words([Term("to"), Term("kot"), Term("stara szafa", "phrase")]) == [
+        "stara",
+        "szafa",
+        "kot",
+    ]
+    assert resembling_words([Term("invoice"), Term("4711a")]) == []

@@ -109,9 +109,11 @@ async def _freshness(db: Octavo, view: Any) -> Row:
     db.projections.start()
     waits: list[float] = []
     for number in range(200):
-        document = await view.documents.put("article", {"text": f"fresh{number:x} and new"})
+        document = await view.documents.put(
+            "article", {"text": f"This is the new and fresh document fresh{number}q."}
+        )
         begun = time.perf_counter()
-        hits = await view.search(f"fresh{number:x}", after=document.position)
+        hits = await view.search(f"fresh{number}q", after=document.position)
         waits.append(1000 * (time.perf_counter() - begun))
         assert [hit.id for hit in hits.hits] == [document.id]
     await db.projections.stop()

@@ -7,6 +7,7 @@ ends it when the pool is gone.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -32,6 +33,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limits.max_worker_bytes, limits.max_worker_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warm_up()
+    gc.freeze()  # what is loaded now stays: collections need not look at it
     with socket.socket(fileno=int(sys.argv[1])) as pool:
         pool.sendall(framed(Answer()))
         _serve(pool, limits)

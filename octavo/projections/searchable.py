@@ -27,6 +27,7 @@ _FIRST = ("text", "content")
 _APART = ("title", "preview", "description", "language")
 _BETWEEN_VALUES = "\n\n"
 _DETECTED_CHARACTERS = 300
+_TELLING_CHARACTERS = 60
 _UNCLEAR = "english"
 _NO_CONFIGURATION = "simple"
 _MARKS = str.maketrans("", "", MATCH_START + MATCH_END)
@@ -99,7 +100,11 @@ def _configuration(
         if isinstance(given, str) and given != languages.UNDETERMINED:
             return _named(languages.configuration(given))
     told = language_of(text) or _detected(text)
-    return _UNCLEAR if told == languages.UNDETERMINED else _named(languages.configuration(told))
+    if told == languages.UNDETERMINED:
+        return _UNCLEAR
+    known = _named(languages.configuration(told))
+    # A few plain letters are more likely a name or a code than a language without a dictionary.
+    return _UNCLEAR if known is None and text.isascii() and len(text) < _TELLING_CHARACTERS else known
 
 
 def _named(configuration: str) -> str | None:

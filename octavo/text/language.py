@@ -20,7 +20,7 @@ _SAMPLES_AT = (0.2, 0.5, 0.8)
 _SURE = 0.5
 
 _LETTERS = re.compile(r"(?:[^\W\d_][\W\d_]*+){4}")
-_ADDRESS = re.compile(r"\b(?:https?://|www\.)\S+|\S+@\S+\.\w+")
+_ADDRESS = re.compile(r"\bhttps?://\S+|[\w.+-]++@\S+")
 _CONFIGURATIONS = {
     "ar": "arabic",
     "ca": "catalan",
@@ -67,7 +67,9 @@ def detect(text: str) -> str:
     Raises:
         MissingExtra: the detector is not installed.
     """
-    sample = _ADDRESS.sub(" ", _sample(text))
+    sample = _sample(text)
+    if "@" in sample or "/" in sample:
+        sample = _ADDRESS.sub(" ", sample)
     if not _LETTERS.search(sample):
         return UNDETERMINED
     best = _detector().detect(" ".join(sample.split()), model="lite")[0]

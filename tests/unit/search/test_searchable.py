@@ -108,6 +108,7 @@ def test_titles_and_descriptions_are_cut():
         ({"text": "Der Hund und die Katze sind nicht im Haus."}, {}, "und", "german"),
         ({"text": "吾輩は猫である。名前はまだ無い。"}, {}, None, None),
         ({"text": "x = 1; y = 2"}, {}, None, "english"),
+        ({"text": "fresh41 and new"}, {}, None, "english"),
         ({}, {}, None, "english"),
     ],
 )

@@ -404,6 +404,85 @@ wanted AS NOT MATERIALIZED (
 -- include: record_change
 -- include: answer_locked
 
+-- name: patch_documents
+-- $7 ids of locked documents, $8 merge patch, $9 operations, $10 metadata merge patch. The locks were had in a
+-- statement before this one, so what is seen here is what is locked: the filter is asked of that again.
+WITH holding AS MATERIALIZED (
+    SELECT document_id AS id
+    FROM octavo.lookup
+    WHERE organization_id = $1::octavo.organization AND document_id = ANY($7::uuid []) AND ({filter}) IS TRUE
+),
+patched AS MATERIALIZED (
+    SELECT
+        head.id,
+        octavo.apply_operations(octavo.merge_patch(body.value, $8::jsonb), $9::jsonb) AS body,
+        octavo.merge_patch(head.metadata, $10::jsonb) AS metadata
+    FROM octavo.document AS head
+    CROSS JOIN LATERAL (
+        SELECT stored.value
+        FROM octavo.body AS stored
+        WHERE stored.organization_id = $1::octavo.organization AND stored.hash = head.body_hash
+        LIMIT 1
+    ) AS body
+    WHERE head.organization_id = $1::octavo.organization AND head.id = ANY(ARRAY(SELECT holding.id FROM holding))
+),
+incoming AS MATERIALIZED (
+    SELECT
+        patched.id, patched.body,
+        octavo.body_hash(profile.inner_pad, profile.outer_pad, patched.body) AS hash,
+        patched.metadata, 'updated'::octavo.change AS change, NULL::integer AS source_version,
+        clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
+    FROM patched
+    INNER JOIN octavo.organization_profile AS profile ON profile.id = $1::octavo.organization
+),
+-- include: update_locked_head
+,
+wanted AS MATERIALIZED (
+    SELECT DISTINCT ON (hash) hash, body, change, source_version FROM incoming ORDER BY hash
+),
+-- include: record_change
+-- include: answer_many
+
+-- name: delete_documents
+-- $7 ids of locked documents, as for patch_documents.
+WITH holding AS MATERIALIZED (
+    SELECT document_id AS id
+    FROM octavo.lookup
+    WHERE organization_id = $1::octavo.organization AND document_id = ANY($7::uuid []) AND ({filter}) IS TRUE
+),
+incoming AS MATERIALIZED (
+    SELECT
+        head.id, NULL::jsonb AS body, head.body_hash AS hash, head.metadata,
+        'deleted'::octavo.change AS change, NULL::integer AS source_version,
+        clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
+    FROM octavo.document AS head
+    WHERE head.organization_id = $1::octavo.organization AND head.id = ANY(ARRAY(SELECT holding.id FROM holding))
+),
+-- include: update_locked_head
+,
+unlisted AS (
+    DELETE FROM octavo.document_filter
+    WHERE organization_id = $1::octavo.organization AND document_id = ANY(ARRAY(SELECT head.id FROM head))
+),
+wanted AS MATERIALIZED (
+    SELECT DISTINCT ON (hash) hash, body, change, source_version FROM incoming ORDER BY hash
+),
+-- include: record_change
+-- include: answer_many
+
+-- fragment: answer_many
+-- How many the filter held for, how many of them changed, and the last event's position, null if none did.
+SELECT
+    (SELECT count(*) FROM holding) AS matched, (SELECT count(*) FROM head) AS changed,
+    latest.epoch, latest.position_xid, latest.position_id
+FROM (SELECT 1) AS answer
+LEFT JOIN LATERAL (
+    SELECT head.epoch, head.position_xid, head.position_id
+    FROM head
+    ORDER BY head.epoch DESC, head.position_xid DESC, head.position_id DESC
+    LIMIT 1
+) AS latest ON true
+
 -- fragment: answer_locked
 SELECT
     true AS changed,

@@ -94,12 +94,12 @@ def find(
         LimitExceeded: with the page, when more documents would have to be looked at or sorted than
             `Limits.scanned`; names what to declare or add.
     """
-    asked, ordered = _filter(where), parse_order(order)
+    asked, ordered = as_filter(where), parse_order(order)
 
     def question(scope: Scope) -> Question:
         _check_limit(limit, scope)
-        within = _within(asked, type, namespace, scope)
-        return Question(filter=within, order=ordered, limit=limit, include_body=include_body)
+        whole = within(asked, type, namespace, scope)
+        return Question(filter=whole, order=ordered, limit=limit, include_body=include_body)
 
     return Found(bind, question, cursor)
 
@@ -107,7 +107,7 @@ def find(
 async def find_page(scope: Scope, question: Question, cursor: str | None = None) -> Page:
     """One page of a question."""
     after = None if cursor is None else parse_cursor(cursor, question.fingerprint)
-    rows = await _fetch(scope, page_statement(question, scope.limits, after))
+    rows = await fetch(scope, page_statement(question, scope.limits, after))
     # The last row may be the mark that says where looking ended: a page that is full by then is a page.
     if rows and (rows[0]["refused"] or (rows[-1]["refused"] and len(rows) <= question.limit)):
         raise _too_many(scope, question)
@@ -127,11 +127,11 @@ async def count(
     Raises:
         InvalidFilter, LimitExceeded: as `find`.
     """
-    within = _within(_filter(where), type, namespace, scope)
-    (row,) = await _fetch(scope, count_statement(within, scope.limits, cap))
+    whole = within(as_filter(where), type, namespace, scope)
+    (row,) = await fetch(scope, count_statement(whole, scope.limits, cap))
     total: int = row["total"] if cap is None else min(row["total"], cap)
     if row["refused"] and total != cap:
-        raise _refused(scope, within, "counting documents")
+        raise _refused(scope, whole, "counting documents")
     return total
 
 
@@ -161,16 +161,17 @@ async def get_by_session(
     statement = session_statement(
         session, after, scope.limits, types=wanted, include_body=include_body, limit=limit
     )
-    return _page(scope, await _fetch(scope, statement), limit, include_body, asked)
+    return _page(scope, await fetch(scope, statement), limit, include_body, asked)
 
 
-def _filter(where: Mapping[str, Any] | Filter | None) -> Filter:
+def as_filter(where: Mapping[str, Any] | Filter | None) -> Filter:
+    """A filter, parsed if it was not."""
     if isinstance(where, Filter):
         return where
     return Filter() if where is None else parse(where)
 
 
-def _within(asked: Filter, type: str | None, namespace: str | None, scope: Scope) -> Filter:
+def within(asked: Filter, type: str | None, namespace: str | None, scope: Scope) -> Filter:
     """The filter with the type and the namespace of the call."""
     parts = [asked.root]
     if type is not None:
@@ -193,7 +194,8 @@ def _check_limit(limit: int, scope: Scope) -> None:
         )
 
 
-async def _fetch(scope: Scope, statement: Statement) -> Sequence[Row]:
+async def fetch(scope: Scope, statement: Statement) -> Sequence[Row]:
+    """The rows of a question's statement; raises `InvalidFilter` for a pattern that is no regular expression."""
     try:
         return await scope.runner.fetch(statement.text, scope.organization, *statement.arguments)
     except InvalidInput as error:

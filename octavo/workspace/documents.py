@@ -9,8 +9,9 @@ from uuid import UUID
 
 from octavo.errors import InvalidInput
 from octavo.postgres.pool import Pool
-from octavo.store import changes, collector, contents, idempotency, reads, tags
+from octavo.store import bulk, changes, collector, contents, idempotency, reads, tags
 from octavo.store import find as finding
+from octavo.store.bulk import BulkChange, Progress, Selection
 from octavo.store.changes import Draft
 from octavo.store.contents import Content
 from octavo.store.find import Found
@@ -121,6 +122,63 @@ class Documents:
                 inside, known, changed, metadata=metadata, expect=expect, where=where
             ),
         )
+
+    async def update_many(
+        self,
+        type: str | None,
+        changed: Mapping[str, Any],
+        *,
+        where: Mapping[str, Any],
+        metadata: Mapping[str, Any] | None = None,
+        max_changed: int | None = bulk.MAX_CHANGED,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> BulkChange:
+        """Patch every document that a filter holds for: a version and an event each.
+
+        Done in chunks of at most 500 documents, each a short transaction that locks its documents and asks the
+        filter again before it changes them. No document is changed twice in a call. An interrupted call is made
+        again: with a filter that does not hold any more afterwards, or a patch that changes nothing twice, it
+        goes on where it was. Inside a `transaction()` there is one chunk, and more documents are refused.
+
+        Args:
+            type: only this type; None for all.
+            changed: a patch, as for `patch`.
+            where: a filter, as for `find`; an empty one holds for all documents.
+            max_changed: more documents than this are refused before anything changes; None for no limit.
+            dry_run: change nothing, count.
+            progress: called after each chunk with the documents done and how many there are, 0 if nobody
+                counted them because there is no limit.
+
+        Returns:
+            How many documents matched, how many of them changed, and the position of the last event.
+
+        Raises:
+            LimitExceeded, InvalidFilter: nothing changed. InvalidInput: an operation does not fit a stored value;
+            what was changed before stays, and `fields["changed"]` counts it.
+        """
+        selection = Selection(
+            type=type, where=where, max_changed=max_changed, dry_run=dry_run, progress=progress
+        )
+        return await bulk.update_many(await self._bind(), self._pool, changed, selection, metadata=metadata)
+
+    async def delete_many(
+        self,
+        type: str | None,
+        *,
+        where: Mapping[str, Any],
+        max_changed: int | None = bulk.MAX_CHANGED,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> BulkChange:
+        """Delete every document that a filter holds for; `restore` brings each back.
+
+        Chunks, arguments and errors are those of `update_many`.
+        """
+        selection = Selection(
+            type=type, where=where, max_changed=max_changed, dry_run=dry_run, progress=progress
+        )
+        return await bulk.delete_many(await self._bind(), self._pool, selection)
 
     async def get(
         self,

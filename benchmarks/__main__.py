@@ -23,17 +23,20 @@ console = Console()
 def main() -> None:
     """Parse, run, print; write the page when everything ran."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*ALL, []], default=list(ALL))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ALL)} (default: all)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds a row (default: 5)")
     asked = parser.parse_args()
+    names = asked.names or list(ALL)
+    if unknown := sorted(set(names) - set(ALL)):
+        parser.error(f"there is no benchmark {unknown[0]!r}: take of {', '.join(ALL)}")
     folder = Path(tempfile.mkdtemp(prefix="octavo-bench-"))
     folder.chmod(0o755)
     try:
-        rows, postgres = asyncio.run(_run(folder / "data", asked.names, asked.rounds))
+        rows, postgres = asyncio.run(_run(folder / "data", names, asked.rounds))
     finally:
         embedded.destroy(folder / "data", force=True)
         shutil.rmtree(folder, ignore_errors=True)
-    if list(asked.names) == list(ALL):
+    if names == list(ALL):
         from benchmarks import report  # noqa: PLC0415  # draws: needs the plotting library, the figures do not
 
         report.write(rows, postgres, asked.rounds)

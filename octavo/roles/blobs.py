@@ -5,6 +5,7 @@ are one blob; two organizations never share one. A blob appears whole or not at 
 finds all of its bytes; what is read in whole is compared with the key.
 
     put      store bytes, a file or a stream            get      all bytes, checked
+    put_many store several at less cost
     read     a stream of all, checked, or of a range    find     size and age, or None
     delete   remove, unless it was put again since      listing  by key, from a key on
 """
@@ -12,7 +13,7 @@ finds all of its bytes; what is read in whole is compared with the key.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +21,7 @@ from uuid import UUID
 
 import msgspec
 
-from octavo.errors import InvalidInput
+from octavo.errors import InvalidInput, OctavoError
 
 Source = bytes | Path | AsyncIterable[bytes]
 
@@ -45,6 +46,10 @@ class Blobs(Protocol):
 
     async def put(self, organization: UUID, source: Source) -> Blob:
         """Store a blob durably; the same bytes may be put again, which renews its age and mends damage."""
+        ...
+
+    async def put_many(self, organization: UUID, sources: Sequence[bytes | Path]) -> list[Blob | OctavoError]:
+        """Store several durably, at less cost than one by one; each has a blob or an error of its own."""
         ...
 
     async def get(self, key: str) -> bytes:

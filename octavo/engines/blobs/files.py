@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
-from octavo.errors import InvalidInput, NotFound, StorageFault, UnreadableFile
+from octavo.errors import InvalidInput, NotFound, OctavoError, StorageFault, UnreadableFile
 from octavo.roles.blobs import Blob, Source, blob_key, digest_of
 
 _PIECE_BYTES = 1024 * 1024
@@ -27,6 +28,11 @@ _INCOMING = "incoming"
 _LEAVING = "leaving+"
 # A write that takes longer than this is taken as dead, and its piece is removed by the next who opens.
 _LEFT_BEHIND = timedelta(days=1)
+# Written side by side by one `put_many`, each with an open file.
+_OPEN_FILES = 64
+
+Done = TypeVar("Done")
+P = ParamSpec("P")
 
 
 class FileBlobs:
@@ -49,19 +55,27 @@ class FileBlobs:
 
     async def put(self, organization: UUID, source: Source) -> Blob:
         """Store a blob; when this returns, it is on the disk under its name."""
-        incoming = f"{_INCOMING}/{uuid4()}"
-        hashed = _Hashed(source)
+        if isinstance(source, bytes | Path):
+            (outcome,) = await self.put_many(organization, [source])
+            if isinstance(outcome, OctavoError):
+                raise outcome
+            return outcome
+        return await self._put_stream(organization, source)
+
+    async def put_many(self, organization: UUID, sources: Sequence[bytes | Path]) -> list[Blob | OctavoError]:
+        """Store several, each with an outcome of its own; their bytes go to the disk together."""
+        return await asyncio.to_thread(_store_all, self.directory, organization, sources)
+
+    async def _put_stream(self, organization: UUID, source: AsyncIterable[bytes]) -> Blob:
+        incoming = _Incoming(self.directory)
         try:
-            with _faults(self.directory):
-                await obstore.put_async(self._store, incoming, hashed.whole or hashed)
-                key = blob_key(organization, hashed.digest.digest())
-                size = await asyncio.to_thread(_settle, self.directory / incoming, self.directory / key)
-        except BaseException:
-            (self.directory / incoming).unlink(missing_ok=True)
-            if hashed.failure is not None:
-                raise hashed.failure from None
-            raise
-        return Blob(key, size, datetime.now(UTC))
+            async for piece in source:
+                await asyncio.to_thread(incoming.write, piece)
+            blob = await asyncio.to_thread(incoming.settle, organization)
+            await asyncio.to_thread(_sync_folders, self.directory, [blob])
+            return blob
+        finally:
+            incoming.discard()
 
     async def get(self, key: str) -> bytes:
         """All bytes of a blob, checked."""
@@ -143,53 +157,107 @@ class FileBlobs:
                 yield bytes(await obstore.get_range_async(self._store, key, start=first, end=until))
 
 
-class _Hashed:
-    """A source that is hashed while it is read, and whose own failure can be told from the store's."""
+class _Incoming:
+    """A blob on its way: written under a name of its own, then given the one that its bytes tell."""
 
-    def __init__(self, source: Source) -> None:
-        self.whole = source if isinstance(source, bytes) else b""
-        self.digest = hashlib.sha256(self.whole)
-        self.failure: Exception | None = None
-        self._source = source
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._path = directory / _INCOMING / str(uuid4())
+        self._digest = hashlib.sha256()
+        with _faults(directory):
+            self._file = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if isinstance(self._source, bytes):
-            return
-        try:
-            async for piece in _read_file(self._source) if isinstance(self._source, Path) else self._source:
-                self.digest.update(piece)
-                yield piece
-        except Exception as error:
-            self.failure = error
-            raise
+    def write(self, piece: bytes) -> None:
+        with _faults(self._directory):
+            self._digest.update(piece)
+            self._file.write(piece)
+
+    def begin_sync(self) -> None:
+        """Have the kernel begin to write, so that many files wait for the disk together and not in turn."""
+        with _faults(self._directory):
+            self._file.flush()
+            if hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def settle(self, organization: UUID) -> Blob:
+        """On the disk first, visible under its name then; for good when the folder is synced."""
+        with _faults(self._directory):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            key = blob_key(organization, self._digest.digest())
+            self._path.replace(_in_folder(self._directory / key))
+            return Blob(key, os.fstat(self._file.fileno()).st_size, datetime.now(UTC))
+
+    def discard(self) -> None:
+        """Close it; what has no name yet goes."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
 
 
-async def _read_file(path: Path) -> AsyncIterator[bytes]:
+def _store_all(
+    directory: Path, organization: UUID, sources: Sequence[bytes | Path]
+) -> list[Blob | OctavoError]:
+    """Some at a time, since each has a file open until all of them are on the disk."""
+    outcomes: list[Blob | OctavoError] = []
+    for first in range(0, len(sources), _OPEN_FILES):
+        outcomes += _store_together(directory, organization, sources[first : first + _OPEN_FILES])
+    return outcomes
+
+
+def _store_together(
+    directory: Path, organization: UUID, sources: Sequence[bytes | Path]
+) -> list[Blob | OctavoError]:
+    written: list[_Incoming | OctavoError] = []
     try:
-        with await asyncio.to_thread(path.open, "rb") as file:
-            while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
+        written.extend(_try(_written, directory, source) for source in sources)
+        settled = [one if isinstance(one, OctavoError) else _try(one.settle, organization) for one in written]
+        _sync_folders(directory, [one for one in settled if isinstance(one, Blob)])
+        return settled
+    finally:
+        for one in written:
+            if isinstance(one, _Incoming):
+                one.discard()
+
+
+def _try(work: Callable[P, Done], *arguments: P.args, **named: P.kwargs) -> Done | OctavoError:
+    try:
+        return work(*arguments, **named)
+    except OctavoError as error:
+        return error
+
+
+def _written(directory: Path, source: bytes | Path) -> _Incoming:
+    incoming = _Incoming(directory)
+    try:
+        for piece in [source] if isinstance(source, bytes) else _pieces_of(source):
+            incoming.write(piece)
+        incoming.begin_sync()
+    except BaseException:
+        incoming.discard()
+        raise
+    return incoming
+
+
+def _pieces_of(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb", buffering=0) as file:
+            while piece := file.read(_PIECE_BYTES):
                 yield piece
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}", path=str(path)) from error
 
 
-def _settle(incoming: Path, final: Path) -> int:
-    """Give a written file its name, on the disk first and visible then; returns its length in bytes."""
-    with incoming.open("rb") as file:
-        os.fsync(file.fileno())
-        size = os.fstat(file.fileno()).st_size
-    _make_folder(final.parent)
-    incoming.replace(final)
-    _sync_folder(final.parent)
-    return size
+def _in_folder(path: Path) -> Path:
+    """The path, with the folder it is to be in."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
 
 
-def _make_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(folder.parent)
+def _sync_folders(directory: Path, blobs: Sequence[Blob]) -> None:
+    """Make the names of blobs stay, and the folders they are in, which may be new."""
+    with _faults(directory):
+        for folder in {folder for blob in blobs for folder in list((directory / blob.key).parents)[:3]}:
+            _sync_folder(folder)
 
 
 def _sync_folder(folder: Path) -> None:

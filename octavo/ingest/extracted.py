@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -21,12 +22,35 @@ class Found(msgspec.Struct, frozen=True):
     modified_ns: int
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where a file is from that lies elsewhere while it is read: a member of an archive, or a page of the web.
+
+    Attributes:
+        name: what the record knows it by: `archive!/member` or the URL that was asked for.
+        container: key of the outermost archive it is in, in the ledger of sources.
+        url: the address the page came from in the end.
+        etag, last_modified: as its server gave them.
+    """
+
+    name: str
+    container: bytes | None = None
+    url: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
 class Failed(msgspec.Struct, frozen=True):
-    """A file or folder that could not be read: a stable `code` of `octavo.errors` and one clear line."""
+    """A file, folder or URL that could not be read: a stable `code` of `octavo.errors` and one clear line."""
 
     path: Path
     code: str
     message: str
+    place: Place | None = None
+
+    @property
+    def source(self) -> str:
+        """What it is called in a report: its path, or the URL, which a path cannot hold."""
+        return self.place.name if self.place else str(self.path)
 
 
 class Unread(msgspec.Struct, frozen=True, tag=True):
@@ -79,13 +103,22 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Read(msgspec.Struct, frozen=True):
-    """A file that was read. `sha256` is of its original bytes; `bytes` and `modified_ns` are from when it was."""
+    """A file that was read. `sha256` is of its original bytes; `bytes` and `modified_ns` are from when it was.
+
+    `place` tells where it is from, if that is not the `path` it was read at.
+    """
 
     path: Path
     sha256: bytes
     bytes: int
     modified_ns: int
     extracted: Extracted
+    place: Place | None = None
+
+    @property
+    def source(self) -> str:
+        """What the record knows it by, as the file system has it."""
+        return self.place.name if self.place else os.fspath(self.path)
 
 
 Outcome = Read | Failed

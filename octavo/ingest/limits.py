@@ -23,11 +23,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=0, description="How deep mails in mails are read; what is deeper is kept unread.")
     ] = 3
     max_unpacked_bytes: Annotated[
-        int, Meta(ge=1, description="What a part of a Word file may unpack to, in bytes.")
+        int, Meta(ge=1, description="What a part of an office file may unpack to, in bytes.")
     ] = 128 * MIB
     max_unpacked_ratio: Annotated[
         int,
-        Meta(ge=1, description="How many times its packed size a part over 1 MiB may unpack to."),
+        Meta(
+            ge=1,
+            description="How many times its packed size a part over 1 MiB, or an archive, may unpack to.",
+        ),
     ] = 200
     seconds_per_file: Annotated[int, Meta(ge=1, description="Longest time for one file, in seconds.")] = 60
     max_worker_bytes: Annotated[
@@ -37,3 +40,23 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=1, description="Sizes of all files being read at once, in bytes; one larger file alone may."),
     ] = 128 * MIB
+    max_archive_depth: Annotated[
+        int, Meta(ge=1, description="How deep archives in archives are opened; 1: none in another.")
+    ] = 2
+    max_archive_members: Annotated[
+        int,
+        Meta(ge=1, description="Files and folders in an archive at most, those of archives in it included."),
+    ] = 20_000
+    max_archive_bytes: Annotated[
+        int, Meta(ge=1, description="What an archive may unpack to in all, in bytes.")
+    ] = 4096 * MIB
+    max_page_bytes: Annotated[int, Meta(ge=1, description="Largest file from the web, in bytes.")] = 32 * MIB
+    max_redirects: Annotated[int, Meta(ge=0, description="Redirections that are followed for a URL.")] = 5
+    seconds_per_page: Annotated[
+        int, Meta(ge=1, description="Longest time for a URL, redirections included, in seconds.")
+    ] = 30
+    pages_at_once: Annotated[int, Meta(ge=1, description="URLs fetched at once.")] = 8
+    pages_at_once_per_host: Annotated[int, Meta(ge=1, description="Of these, from one host.")] = 2
+    milliseconds_between_pages: Annotated[
+        int, Meta(ge=0, description="Between two requests to one host, in milliseconds.")
+    ] = 500

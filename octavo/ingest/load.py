@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import msgspec
 from octavo.errors import NotFound, OctavoError, RecordFault, Unavailable, UnreadableFile
 from octavo.ingest.extracted import Extracted, Failed, Read, Unread
 from octavo.postgres.pool import Pool
-from octavo.roles.blobs import Blobs, blob_key
+from octavo.roles.blobs import Blob, Blobs, blob_key
 from octavo.store import changes, contents, sources
 from octavo.store.changes import Draft
 from octavo.store.contents import Content
@@ -25,7 +24,6 @@ from octavo.text.preview import preview
 from octavo.values.document import Document
 
 _NAME_CHARACTERS = 500
-_BLOBS_AT_ONCE = 8
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -77,15 +75,15 @@ class Loader:
         A crash in between leaves originals nobody refers to, which the sweep of orphans removes.
         """
         plans, failed = self._plans(reads, data)
-        kept = await asyncio.gather(*(self._keep_originals(plan) for plan in plans), return_exceptions=True)
+        kept = await self._keep_originals(plans)
         ready = []
-        for plan, outcome in zip(plans, kept, strict=True):
-            if isinstance(outcome, OctavoError) and not isinstance(outcome, Unavailable | RecordFault):
-                failed.append(Failed(plan.read.path, outcome.code, str(outcome)))
-            elif isinstance(outcome, BaseException):
-                raise outcome
-            else:
+        for plan, error in zip(plans, kept, strict=True):
+            if error is None:
                 ready.append(plan)
+            elif isinstance(error, Unavailable | RecordFault):
+                raise error
+            else:
+                failed.append(_failed(plan.read, error))
         stored, refused = await self._write(ready)
         return stored, [*failed, *refused]
 
@@ -95,15 +93,17 @@ class Loader:
             try:
                 plans.append(_Plan(read, list(_pieces(self._scope, read, data.get(read.path)))))
             except OctavoError as error:
-                failed.append(Failed(read.path, error.code, str(error)))
+                failed.append(_failed(read, error))
         return plans, failed
 
-    async def _keep_originals(self, plan: _Plan) -> None:
-        for piece in plan.pieces:
-            source = plan.read.path if piece.original.data is None else piece.original.data
-            blob = await self._blobs.put(self._scope.organization, source)
-            if blob.sha256 != piece.original.sha256:
-                raise UnreadableFile("the file was changed while it was read", remedy="ingest it again")
+    async def _keep_originals(self, plans: Sequence[_Plan]) -> list[OctavoError | None]:
+        """Put all of them; what is wrong with each plan, or None."""
+        pieces = [(plan, piece) for plan in plans for piece in plan.pieces]
+        sources = [
+            plan.read.path if piece.original.data is None else piece.original.data for plan, piece in pieces
+        ]
+        outcomes = iter(await self._blobs.put_many(self._scope.organization, sources))
+        return [_first_error([(piece, next(outcomes)) for piece in plan.pieces]) for plan in plans]
 
     async def _write(self, plans: Sequence[_Plan]) -> tuple[list[Stored], list[Failed]]:
         """Write plans in one transaction; if one of them is refused, halve until it is found."""
@@ -115,13 +115,13 @@ class Loader:
             raise
         except OctavoError as error:
             if len(plans) == 1:
-                return [], [Failed(plans[0].read.path, error.code, str(error))]
+                return [], [_failed(plans[0].read, error)]
         half = len(plans) // 2
         first, second = await self._write(plans[:half]), await self._write(plans[half:])
         return first[0] + second[0], first[1] + second[1]
 
     async def _write_together(self, plans: Sequence[_Plan]) -> list[Stored]:
-        keys = [sources.key_of(plan.read.path) for plan in plans]
+        keys = [sources.key_of(plan.read.source) for plan in plans]
         async with transaction(self._pool, self._scope) as inside:
             before = await sources.known(inside, keys)
             drafts = [piece.draft for plan in plans for piece in plan.pieces]
@@ -135,9 +135,22 @@ class Loader:
         return stored
 
 
+def _first_error(kept: Sequence[tuple[_Piece, Blob | OctavoError]]) -> OctavoError | None:
+    for piece, outcome in kept:
+        if isinstance(outcome, OctavoError):
+            return outcome
+        if outcome.sha256 != piece.original.sha256:
+            return UnreadableFile("the file was changed while it was read", remedy="ingest it again")
+    return None
+
+
 def name_of(path: str) -> str:
     """A document's name for a file's path; a path that is too long keeps its end."""
     return path if len(path) <= _NAME_CHARACTERS else f"…{path[-(_NAME_CHARACTERS - 1) :]}"
+
+
+def _failed(read: Read, error: OctavoError) -> Failed:
+    return Failed(Path(read.source), error.code, str(error), read.place)
 
 
 async def _delete_left_over(inside: Scope, before: Source, now: Stored) -> None:
@@ -150,7 +163,7 @@ async def _delete_left_over(inside: Scope, before: Source, now: Stored) -> None:
 
 
 def _pieces(scope: Scope, read: Read, data: bytes | None) -> Iterator[_Piece]:
-    path = sources.shown(read.path)
+    path = sources.shown(read.source)
     name = name_of(path)
     about = {"source": path, "bytes": read.bytes}
     yield _piece(scope, read.extracted, name, about, _Original(data, read.sha256))
@@ -237,11 +250,15 @@ def _content(piece: _Piece, version: int, blob: str, read: Read) -> Content:
 
 
 def _source(key: bytes, one: Stored) -> Source:
+    place = one.read.place
     return Source(
-        path=sources.shown(one.read.path),
+        path=sources.shown(one.read.source),
         key=key,
         size_bytes=one.read.bytes,
         modified_ns=one.read.modified_ns,
         sha256=one.read.sha256,
         documents=tuple(document.id for document in one.documents),
+        container=place.container if place else None,
+        etag=place.etag if place else None,
+        last_modified=place.last_modified if place else None,
     )

@@ -11,17 +11,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from octavo.errors import NotFound, OctavoError
+from octavo.errors import OctavoError
 from octavo.ingest.extracted import Failed, Found, Read
 from octavo.ingest.extraction import extract
 from octavo.ingest.limits import Limits
 from octavo.ingest.load import Loader
 from octavo.ingest.pool import Reader
+from octavo.ingest.staging import Staging
 from octavo.ingest.summary import Progress, Summary, Watch
+from octavo.ingest.unpacking import Archives
+from octavo.ingest.vanished import delete, vanished
 from octavo.ingest.walk import walk
 from octavo.postgres.pool import Pool
 from octavo.roles.blobs import Blobs
-from octavo.store import changes, sources
+from octavo.store import sources
 from octavo.store.scope import Scope
 from octavo.store.sources import Source
 
@@ -79,6 +82,8 @@ class _Run:
         self._loader = loader
         self._limits = limits
         self._watch = watch
+        self._staging = Staging()
+        self._archives = Archives(scope, limits, self._staging, self.summary)
         self._walked = False
         self._told_at = 0.0
         self._begun = time.monotonic()
@@ -86,8 +91,10 @@ class _Run:
     async def read(self, roots: Sequence[Path], include: Sequence[str], exclude: Sequence[str]) -> None:
         """Bring everything below the roots into the record."""
         batch: list[Read] = []
-        async with Reader(self._limits) as reader, _Behind() as behind:
-            async for outcomes in reader.read(self._changed(roots, include, exclude)):
+        files = self._archives.opened(self._changed(roots, include, exclude))
+        async with self._staging, Reader(self._limits) as reader, _Behind() as behind:
+            async for answered in reader.read(files):
+                outcomes = [self._staging.named(one) for one in answered]
                 self.summary.failures += [one for one in outcomes if isinstance(one, Failed)]
                 for one in outcomes:
                     if isinstance(one, Read):
@@ -97,6 +104,7 @@ class _Run:
                         batch = []
                 self._tell()
             await behind.do(self.store(batch))
+        await self._archives.settle(self.summary.failures)
 
     async def store(self, batch: Sequence[Read], data: dict[Path, bytes] | None = None) -> None:
         """Store what was read, and count it."""
@@ -113,24 +121,12 @@ class _Run:
             else:
                 self.summary.updated += 1
         self.summary.failures += failed
+        await self._staging.release([read.path for read in batch])
         self._tell()
 
     async def delete_vanished(self, root: Path) -> None:
-        """Delete the documents of files below a folder that are there no more."""
-        gone: list[Source] = []
-        async for source in sources.below(self._scope, sources.shown(root)):
-            # A name that is no UTF-8 is kept with escapes, by which its file cannot be looked for.
-            is_exact = sources.key_of(source.path) == source.key
-            if is_exact and not await asyncio.to_thread(_exists, source.path):
-                gone.append(source)
-        for source in gone:
-            for id in source.documents:
-                try:
-                    await changes.delete(self._scope, id)
-                    self.summary.deleted += 1
-                except NotFound:
-                    continue
-        await sources.forget(self._scope, [source.key for source in gone])
+        """Delete the documents of files at or below a path that are there no more."""
+        self.summary.deleted += await delete(self._scope, await vanished(self._scope, root))
 
     def finish(self) -> Summary:
         """The sums."""
@@ -208,14 +204,3 @@ def _is_unchanged(found: Found, known: Source | None) -> bool:
 
 def _some(items: Iterator[Found | Failed], number: int) -> list[Found | Failed]:
     return list(islice(items, number))
-
-
-def _exists(path: str) -> bool:
-    """Whether a file is there; one that may not be looked at counts as there, so that nothing is deleted."""
-    try:
-        Path(path).lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True

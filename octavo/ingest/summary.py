@@ -26,7 +26,8 @@ class Summary(msgspec.Struct, kw_only=True):
     """The sums of an ingest.
 
     Attributes:
-        files: files found; each is one of created, updated, equal, unchanged and failed.
+        files: files, members of archives and URLs found; each is one of created, updated, equal, unchanged and
+            failed. An archive that was opened is no file of its own.
         created, updated: files that became a new document, or the next version of one.
         equal: files that were read again and say the same.
         unchanged: files that were not read, because size and time are those of the last run.
@@ -57,7 +58,7 @@ class Summary(msgspec.Struct, kw_only=True):
         """The sums as plain data."""
         data: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(self, failures=[]))
         data["failures"] = [
-            {"path": str(failure.path), "code": failure.code, "message": failure.message}
+            {"path": failure.source, "code": failure.code, "message": failure.message}
             for failure in self.failures
         ]
         return data

@@ -13,7 +13,7 @@ from octavo.errors import RefusedFile, UnreadableFile
 from octavo.ingest.extracted import Failed, Found
 
 # Folders of version control; most of them are hidden ones as well.
-_VERSION_CONTROL = {".git", ".hg", ".svn", ".bzr", ".jj", "_darcs", "CVS"}
+VERSION_CONTROL = {".git", ".hg", ".svn", ".bzr", ".jj", "_darcs", "CVS"}
 
 
 def walk(
@@ -109,7 +109,7 @@ class _Walker:
 
     def _entry(self, entry: os.DirEntry[str], path: Path, root: Path) -> Found | Failed | Path | None:
         if entry.is_dir(follow_symlinks=False):
-            is_entered = entry.name not in _VERSION_CONTROL and self._enter(entry.stat(follow_symlinks=False))
+            is_entered = entry.name not in VERSION_CONTROL and self._enter(entry.stat(follow_symlinks=False))
             return path if is_entered else None
         if entry.is_dir():
             self._links.append(path)

@@ -1,4 +1,4 @@
-"""Sources: the ledger of files that ingest has seen, so that unchanged ones are skipped."""
+"""Sources: the ledger of files and pages that ingest has seen, so that unchanged ones are skipped."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """A file as it was when it was read last.
 
     Attributes:
-        path: absolute; bytes that are no UTF-8 are written as escapes.
+        path: absolute, or `archive!/member`, or a URL; bytes that are no UTF-8 are written as escapes.
         modified_ns: the file's time of modification, in nanoseconds since 1970.
-        documents: what it became: the document, then those of its attachments.
+        documents: what it became: the document, then those of its attachments. An archive has none of its own.
+        container: key of the outermost archive it is in; None if it is in none.
+        etag, last_modified: as the server of a page gave them, word for word.
     """
 
     path: str
@@ -32,6 +34,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     modified_ns: int
     sha256: bytes
     documents: tuple[UUID, ...]
+    container: bytes | None = None
+    etag: str | None = None
+    last_modified: str | None = None
 
 
 def key_of(path: str | os.PathLike[str]) -> bytes:
@@ -62,27 +67,36 @@ async def record(scope: Scope, sources: Sequence[Source]) -> None:
         [source.modified_ns for source in sources],
         [source.sha256 for source in sources],
         ["{" + ",".join(map(str, source.documents)) + "}" for source in sources],
+        [source.container for source in sources],
+        [source.etag for source in sources],
+        [source.last_modified for source in sources],
     )
 
 
-async def below(scope: Scope, folder: str) -> AsyncIterator[Source]:
-    """Every file seen below a folder, in pages, so in bounded memory; ordered by key."""
-    prefix = folder.rstrip("/") + "/"
-    after = b""
-    while True:
-        rows = await scope.runner.fetch(
-            _sql.sources_below, scope.organization, scope.namespace, prefix, after, _PAGE
-        )
-        for row in rows:
-            yield _source(row)
-        if len(rows) < _PAGE:
-            return
-        after = rows[-1]["path_key"]
+def below(scope: Scope, folder: str) -> AsyncIterator[Source]:
+    """Everything seen below a folder or a file, in pages, so in bounded memory; ordered by key."""
+    return _pages(scope, _sql.sources_below, folder.rstrip("/") + "/")
+
+
+def inside(scope: Scope, container: bytes) -> AsyncIterator[Source]:
+    """Everything seen in the archive with this key, as `below`, but by an index."""
+    return _pages(scope, _sql.sources_in, container)
 
 
 async def forget(scope: Scope, keys: Sequence[bytes]) -> None:
     """Drop files that are gone."""
     await scope.runner.execute(_sql.forget_sources, scope.organization, scope.namespace, list(keys))
+
+
+async def _pages(scope: Scope, statement: str, where: str | bytes) -> AsyncIterator[Source]:
+    after = b""
+    while True:
+        rows = await scope.runner.fetch(statement, scope.organization, scope.namespace, where, after, _PAGE)
+        for row in rows:
+            yield _source(row)
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1]["path_key"]
 
 
 def _source(row: Row) -> Source:
@@ -93,4 +107,7 @@ def _source(row: Row) -> Source:
         modified_ns=row["modified_ns"],
         sha256=row["sha256"],
         documents=tuple(row["document_ids"]),
+        container=row["container_key"],
+        etag=row["etag"],
+        last_modified=row["last_modified"],
     )

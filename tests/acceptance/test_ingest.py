@@ -5,44 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
-import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 import octavo
 from octavo.ingest.summary import Summary
-from octavo.postgres import server as embedded
-from octavo.values.document import Document
 from octavo.workspace import Workspace
+from tests.acceptance.ingesting import found, live, organization
 from tests.unit.ingest.making import package, pdf, word
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "documents"
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
-    """A short path that the server's own account can reach."""
-    made = Path(tempfile.mkdtemp(prefix="oct-", dir="/tmp"))
-    made.chmod(0o755)
-    yield made
-    embedded.destroy(made / "data", force=True)
-    shutil.rmtree(made)
-
-
-@pytest.fixture(scope="module")
-async def db(place: Path) -> AsyncIterator[octavo.Octavo]:
-    async with octavo.open(place / "data", background=False) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def view(db: octavo.Octavo) -> Workspace:
-    """An organization of the test's own."""
-    return await organization(db)
 
 
 @pytest.fixture(scope="module")
@@ -52,25 +26,6 @@ async def examples(db: octavo.Octavo) -> tuple[Workspace, Summary]:
     summary = await view.ingest(EXAMPLES)
     await db.drain()
     return view, summary
-
-
-@pytest.fixture
-def folder(place: Path) -> Path:
-    """An empty folder for files."""
-    return Path(tempfile.mkdtemp(dir=place))
-
-
-async def organization(db: octavo.Octavo) -> Workspace:
-    return db.organization((await db.organizations.create(f"test-{uuid.uuid4().hex}")).name)
-
-
-async def live(view: Workspace) -> dict[str, Document]:
-    """Live documents by the names of their files."""
-    return {Path(doc.name).name: doc async for doc in view.documents.find()}
-
-
-async def found(view: Workspace, words: str) -> list[str]:
-    return [Path(hit.name).name for hit in (await view.search(words)).hits]
 
 
 async def test_every_file_of_the_examples_becomes_a_document_of_its_kind(examples):

@@ -1,0 +1,43 @@
+"""A database of a module's own, with real durability, and organizations in it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+import octavo
+from octavo.postgres import server as embedded
+from octavo.workspace import Workspace
+from tests.acceptance.ingesting import organization
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """A short path that the server's own account can reach."""
+    made = Path(tempfile.mkdtemp(prefix="oct-", dir="/tmp"))
+    made.chmod(0o755)
+    yield made
+    embedded.destroy(made / "data", force=True)
+    shutil.rmtree(made)
+
+
+@pytest.fixture(scope="module")
+async def db(place: Path) -> AsyncIterator[octavo.Octavo]:
+    async with octavo.open(place / "data", background=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def view(db: octavo.Octavo) -> Workspace:
+    """An organization of the test's own."""
+    return await organization(db)
+
+
+@pytest.fixture
+def folder(place: Path) -> Path:
+    """An empty folder for files."""
+    return Path(tempfile.mkdtemp(dir=place))

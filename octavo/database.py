@@ -26,7 +26,7 @@ from octavo.store import organizations
 from octavo.store.organizations import Organization
 from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin, parse_actor
-from octavo.workspace import Documents, Events, Parts, UnitOfWork, Workspace
+from octavo.workspace import Documents, Events, Labels, Links, Parts, UnitOfWork, Workspace
 
 
 def open(record: str | Path | None = None, *, background: bool = True, **settings: Any) -> Octavo:
@@ -155,6 +155,16 @@ class Octavo:
     def events(self) -> Events:
         """The default organization's events."""
         return self.default.events
+
+    @property
+    def labels(self) -> Labels:
+        """The default organization's labels."""
+        return self.default.labels
+
+    @property
+    def links(self) -> Links:
+        """The default organization's types of links."""
+        return self.default.links
 
     async def search(self, text: str, **options: Any) -> Hits:
         """Search the default organization; see `Workspace.search`."""

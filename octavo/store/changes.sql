@@ -505,7 +505,8 @@ INNER JOIN octavo.document AS stored
 WHERE NOT EXISTS (SELECT FROM head)
 
 -- name: purge_document
--- $7 id. Versions, bodies' references, tags, contents and the name go; the head stays as an empty stream.
+-- $7 id. Versions, bodies' references, tags, labels, links, contents and the name go; the head stays as an empty
+-- stream.
 WITH locked AS MATERIALIZED (
     SELECT * FROM octavo.lock_document($1::octavo.organization, $7)
 ),
@@ -546,8 +547,10 @@ head AS (
             ELSE pg_current_xact_id()
         END,
         position_id = nextval('octavo.event_position')
-    FROM locked, (SELECT max(number) AS number FROM octavo.epoch) AS epoch
-    WHERE stored.organization_id = $1::octavo.organization AND stored.id = locked.id
+    FROM locked
+    CROSS JOIN LATERAL octavo.forget_relations($1::octavo.organization, locked.id) AS forgotten
+    CROSS JOIN (SELECT max(number) AS number FROM octavo.epoch) AS epoch
+    WHERE stored.organization_id = $1::octavo.organization AND stored.id = locked.id AND forgotten
     RETURNING stored.*
 ),
 recorded_event AS (

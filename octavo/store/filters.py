@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from octavo.errors import InvalidFilter
-from octavo.store import jsonpath
+from octavo.store import jsonpath, labelled
 from octavo.store.jsonpath import Source
 from octavo.values.condition import Attribute, Condition, Either, Every, Field, Filter, Node, Not
 from octavo.values.json import encode
@@ -24,7 +24,7 @@ from octavo.values.json import encode
 _TYPES = {"id": "uuid", "text": "text", "integer": "integer", "moment": "timestamptz"}
 _COMPARE = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _HOLDS = {"eq": "holds_equal", "contains": "holds_containing"}
-_FOUND = {"@id", "@name", "@namespace", "@type", "@created_at", "@created_by", "@updated_at"}
+_FOUND = {"@id", "@name", "@namespace", "@type", "@created_at", "@created_by", "@updated_at", "@labels"}
 Say = Callable[[Node, Source, bool], str | None]
 _SOURCES: tuple[Source, ...] = ("body", "metadata")
 
@@ -87,7 +87,8 @@ def compile_lookup(filter: Filter, *, first: int) -> tuple[str, list[object]]:
     """
     compiler = Compiler(LOOKUP, first)
     parts = [compiler.sql(filter.root)]
-    if not is_found(filter.root) and (narrowed := compiler.narrowed(filter.root)) is not None:
+    is_said = is_found(filter.root) and not labelled.asks_labels(filter)
+    if not is_said and (narrowed := compiler.narrowed(filter.root)) is not None:
         parts.append(narrowed)
     return " AND ".join(f"({part})" for part in parts), compiler.arguments
 
@@ -147,6 +148,10 @@ class Compiler:
         """A condition that holds exactly when the node does."""
         return self._sql(node, jsonpath.predicate)
 
+    def led_by_labels(self, conditions: Sequence[Condition], others: str | None) -> str:
+        """A condition that leads to what conditions on labels and `others` find together, or to more."""
+        return labelled.leading(conditions, others, self._columns.expressions["@id"], self.parameter)
+
     def narrowed(self, node: Node) -> str | None:
         """A condition that indexes find and that holds wherever the node does; None if there is none."""
         found = found_part(node)
@@ -166,7 +171,7 @@ class Compiler:
     def _condition(self, condition: Condition, say: Say) -> str:
         about = condition.subject
         if isinstance(about, Attribute):
-            return self._on_attribute(about, condition)
+            return self._on_attribute(about, condition, say)
         predicate = self._say(say, condition, about.source)
         return self._match(about.source, predicate) if predicate else self._on_container(about, condition)
 
@@ -189,8 +194,12 @@ class Compiler:
     def _match(self, source: Source, predicate: str) -> str:
         return f"{self._columns.expressions[source]} @@ {self.parameter(predicate, 'jsonpath')}"
 
-    def _on_attribute(self, attribute: Attribute, condition: Condition) -> str:
-        column = self._columns.expressions.get(attribute.name)
+    def _on_attribute(self, attribute: Attribute, condition: Condition, say: Say) -> str:
+        expressions = self._columns.expressions
+        if attribute.kind == "labels" and "@id" in expressions:
+            on_labels = labelled.looked_at if say is jsonpath.predicate else labelled.found
+            return on_labels(condition, expressions["@id"], self.parameter)
+        column = expressions.get(attribute.name)
         if column is None:
             raise InvalidFilter(
                 f"{attribute.name} cannot be asked here", remedy="ask for fields of the body and @metadata"

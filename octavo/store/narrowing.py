@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from octavo.store.filters import Compiler, found_part
+from octavo.store.labelled import is_on_labels
 from octavo.values.condition import Condition, Every, Field, Filter, Node
 
 
@@ -12,15 +13,19 @@ class Index(msgspec.Struct, frozen=True):
     """What indexes find of a filter, and which conditions the planner may choose one by.
 
     Where the GIN index is to lead, conditions that a b-tree could serve are hidden from the planner by IS TRUE:
-    without statistics it takes a b-tree for the better way, and reads the whole organization along it.
+    without statistics it takes a b-tree for the better way, and reads the whole organization along it. Where labels
+    lead, the hidden part says all again, since the ids of the leading one are many to compare a row with.
     """
 
     leading: str
     hidden: str | None
+    hidden_says_all: bool = False
 
     @property
     def condition(self) -> str:
         """The condition alone."""
+        if self.hidden_says_all and self.hidden is not None:
+            return self.hidden
         return f"({self.leading}) AND {self.hidden or 'true'}"
 
     def within(self, scope: str) -> str:
@@ -36,7 +41,12 @@ def index_for(compiler: Compiler, asked: list[Node]) -> Index | None:
     if not found:
         return None
     leading = [part for part in found if _is_in_gin(part)]
-    if not leading or any(_is_key(part) for part in found):
+    labels = [part for part in found if isinstance(part, Condition) and is_on_labels(part)]
+    is_by_key = any(_is_key(part) for part in found)
+    if labels and not is_by_key:
+        fields = _found_sql(compiler, leading) if leading else None
+        return Index(compiler.led_by_labels(labels, fields), sql_of(compiler, found), hidden_says_all=True)
+    if not leading or is_by_key:
         return Index(_found_sql(compiler, found), None)
     others = [part for part in found if not _is_in_gin(part)]
     return Index(_found_sql(compiler, leading), _found_sql(compiler, others))

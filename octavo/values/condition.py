@@ -21,7 +21,7 @@ from octavo.values.json import encode
 MAX_NAME_LENGTH = 1_000
 
 Operator = Literal["eq", "in", "gt", "gte", "lt", "lte", "exists", "contains", "prefix", "regex"]
-Kind = Literal["id", "text", "integer", "moment"]
+Kind = Literal["id", "text", "integer", "moment", "labels"]
 ATTRIBUTES: Mapping[str, Kind] = {
     "@id": "id",
     "@name": "text",
@@ -32,6 +32,7 @@ ATTRIBUTES: Mapping[str, Kind] = {
     "@created_by": "text",
     "@updated_at": "moment",
     "@updated_by": "text",
+    "@labels": "labels",
 }
 METADATA = "@metadata"
 

@@ -24,7 +24,8 @@ What is too long to be indexed: a string of more than 2,000 bytes is known to `f
 can be equal and contained, and satisfies no range, $prefix or $regex; of a list of more than 700 elements, and
 of objects and lists in a body that is over a megabyte without long strings and lists, it knows that they exist.
 
-Names: see `octavo.values.condition`. @created_by and @updated_by are ids of actors, without their kind.
+Names: see `octavo.values.condition`. @created_by and @updated_by are ids of actors, without their kind; @labels
+is asked as `octavo.values.label` says.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ from octavo.values.condition import (
     every,
     parse_subject,
 )
+from octavo.values.label import label_condition
 from octavo.values.operand import choices_of, is_list, json_operand, operand_of, shown, text_operand
 
 MAX_CONDITIONS = 100
@@ -101,6 +103,8 @@ def _filters(operator: str, value: object, depth: int) -> tuple[Node, ...]:
 
 def _on_subject(about: Field | Attribute, value: object, depth: int) -> Node:
     """What one field has to satisfy: a value to equal, or operators with their operands."""
+    if isinstance(about, Attribute) and about.kind == "labels":
+        return label_condition(value)
     if not isinstance(value, Mapping) or not any(str(key).startswith("$") for key in value):
         return _eq(about, "$eq", value)
     if "$options" in value and "$regex" not in value:

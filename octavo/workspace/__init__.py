@@ -2,7 +2,9 @@
 
 from octavo.workspace.documents import Documents
 from octavo.workspace.events import Events
+from octavo.workspace.labels import Labels
+from octavo.workspace.links import Links
 from octavo.workspace.transactions import UnitOfWork
 from octavo.workspace.workspace import Parts, Workspace
 
-__all__ = ["Documents", "Events", "Parts", "UnitOfWork", "Workspace"]
+__all__ = ["Documents", "Events", "Labels", "Links", "Parts", "UnitOfWork", "Workspace"]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from octavo.errors import InvalidInput
 from octavo.postgres.pool import Pool
-from octavo.store import bulk, changes, collector, contents, idempotency, reads, tags
+from octavo.store import bulk, changes, collector, contents, idempotency, labels, links, reads, tags
 from octavo.store import find as finding
 from octavo.store.bulk import BulkChange, Progress, Selection
 from octavo.store.changes import Draft
@@ -20,6 +20,8 @@ from octavo.store.tags import TagMove
 from octavo.store.transaction import transaction
 from octavo.values.document import Difference, Document, Tag, Version
 from octavo.values.json import encode
+from octavo.values.label import AssignedLabel
+from octavo.values.link import Direction, Link, LinkPage, Neighbour
 from octavo.values.page import Page
 from octavo.values.position import Position
 
@@ -306,6 +308,96 @@ class Documents:
     ) -> list[TagMove]:
         """Moves of one tag, or of all tags, newest first."""
         return await tags.history(await self._bind(), known_id(id), name, limit=limit)
+
+    async def label(self, id: UUID | str, name: str, *, confidence: float | None = None) -> AssignedLabel:
+        """Put a label on a document; the same again changes nothing, another confidence changes that.
+
+        Args:
+            name: a label; one that is not defined yet is made, without a colour.
+            confidence: how sure a model is, 0 to 1; None for a person's choice.
+
+        Raises:
+            NotFound, InvalidInput; LimitExceeded: the document has 1,000 labels.
+        """
+        return await labels.assign(await self._bind(), known_id(id), name, confidence)
+
+    async def unlabel(self, id: UUID | str, name: str) -> Position:
+        """Take a label from a document."""
+        return await labels.remove(await self._bind(), known_id(id), name)
+
+    async def labels(self, id: UUID | str) -> list[AssignedLabel]:
+        """The labels of a document, by name."""
+        return await labels.of_document(await self._bind(), known_id(id))
+
+    async def link(
+        self,
+        source: UUID | str,
+        type: str,
+        target: UUID | str,
+        *,
+        confidence: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Link:
+        """Link a document to another one; the same link again changes its confidence and metadata.
+
+        Args:
+            type: a type of links (see `Links.define`); one that is not defined yet is made, with a direction.
+            confidence: how sure a model is, 0 to 1; None for a person's link.
+            metadata: free attributes, up to 64 KiB; None keeps those of an existing link.
+
+        Raises:
+            NotFound: one of the two is not there, or deleted. InvalidInput.
+        """
+        scope, ends = await self._bind(), (known_id(source), known_id(target))
+        return await links.put(scope, ends[0], type, ends[1], confidence=confidence, metadata=metadata)
+
+    async def unlink(self, source: UUID | str, type: str, target: UUID | str) -> Position:
+        """Take a link away."""
+        return await links.remove(await self._bind(), known_id(source), type, known_id(target))
+
+    async def links(
+        self,
+        id: UUID | str,
+        *,
+        type: str | None = None,
+        direction: Direction = "both",
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> LinkPage:
+        """Links of a document with live documents, by type and the other one's id; symmetric ones in any case.
+
+        Args:
+            direction: `out` for those that begin here, `in` for those that end here.
+            limit: links of the page, at most `max_page`.
+            cursor: where the page before ended.
+        """
+        return await links.of_document(
+            await self._bind(), known_id(id), type=type, direction=direction, limit=limit, cursor=cursor
+        )
+
+    async def neighbours(
+        self,
+        id: UUID | str,
+        *,
+        types: Sequence[str] | None = None,
+        direction: Direction = "both",
+        depth: int = 1,
+        limit: int = 100,
+    ) -> list[Neighbour]:
+        """Live documents that links lead to, the nearest first, each once.
+
+        Args:
+            types: along links of these types only; None for all.
+            direction: along links as they point (`out`), against them (`in`), or both.
+            depth: how many links away, at most 10.
+            limit: documents at most; if there are as many, there may be more.
+
+        Raises:
+            NotFound, InvalidInput, LimitExceeded.
+        """
+        return await links.neighbours(
+            await self._bind(), known_id(id), types=types, direction=direction, depth=depth, limit=limit
+        )
 
     async def content(self, id: UUID | str, *, version: int | None = None) -> Content:
         """What the file behind a document was: checksum, kind, counts and where the original is."""

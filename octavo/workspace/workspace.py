@@ -25,6 +25,8 @@ from octavo.values.actor import Actor, parse_actor
 from octavo.values.position import Position
 from octavo.workspace.documents import Bind, Documents
 from octavo.workspace.events import Events
+from octavo.workspace.labels import Labels
+from octavo.workspace.links import Links
 from octavo.workspace.transactions import UnitOfWork, unit_of_work
 
 
@@ -56,6 +58,16 @@ class Workspace:
     def events(self) -> Events:
         """What happened to this organization's documents, and its own streams."""
         return Events(self._bind, self._parts.pool, self._parts.wakeup)
+
+    @property
+    def labels(self) -> Labels:
+        """The organization's labels."""
+        return Labels(self._bind)
+
+    @property
+    def links(self) -> Links:
+        """The organization's types of links."""
+        return Links(self._bind)
 
     async def search(
         self,

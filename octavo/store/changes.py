@@ -84,16 +84,10 @@ async def put(scope: Scope, draft: Draft, *, expect: int | None = None) -> Docum
     """
     if expect:
         return await _replace(scope, draft, expect)
+    if draft.id is None and draft.name is None:
+        return await _create(scope, draft)
     statement = _sql.put_document if draft.id is None else _sql.put_document_by_id
-    arguments = scope.change(
-        draft.id or uuid7(),
-        scope.namespace,
-        draft.type,
-        draft.name,
-        draft.body,
-        draft.metadata,
-        expect == CREATE_ONLY,
-    )
+    arguments = (*_arguments(scope, draft), expect == CREATE_ONLY)
     row = await scope.runner.fetchrow(statement, *arguments)
     if row is None:
         # A writer committed the same name between our snapshot and our look: the next snapshot sees it.
@@ -106,6 +100,20 @@ async def put(scope: Scope, draft: Draft, *, expect: int | None = None) -> Docum
     if not row["changed"]:
         _refuse_unchanged(scope, draft, row, expect)
     return _done(scope, row, body=draft.body)
+
+
+async def _create(scope: Scope, draft: Draft) -> Document:
+    row = await scope.runner.fetchrow(_sql.create_document, *_arguments(scope, draft))
+    if row is None:
+        await _require_organization(scope)
+        raise AssertionError("a document that meets no other was not stored")
+    return _done(scope, row, body=draft.body)
+
+
+def _arguments(scope: Scope, draft: Draft) -> tuple[object, ...]:
+    return scope.change(
+        draft.id or uuid7(), scope.namespace, draft.type, draft.name, draft.body, draft.metadata
+    )
 
 
 async def put_many(scope: Scope, drafts: Sequence[Draft]) -> list[Document]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import msgspec
 
 from octavo.errors import AccessDenied, InvalidSetting, MigrationNeeded
+from octavo.postgres.ledger import pending
 from octavo.postgres.migration import read_migrations, required_number
-from octavo.postgres.migrator import pending
 from octavo.postgres.pool import Pool
 from octavo.postgres.statements import load
 

@@ -29,4 +29,4 @@ WHERE role.rolname = current_user
 
 -- name: read_schema_state
 -- scope: system
-SELECT number, name, checksum, state FROM octavo.migration ORDER BY number
+SELECT number, name, phase, checksum, state FROM octavo.migration ORDER BY number

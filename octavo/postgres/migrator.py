@@ -1,4 +1,4 @@
-"""Bring the record's schema up to date: one process at a time, each step in the ledger, failures too.
+"""Bring a schema up to date, Octavo's or an application's: one process at a time, each step in the ledger.
 
 A migration and its completion commit together; its start and its failure are written in transactions of their
 own, so the ledger tells of a failure although everything the migration did was rolled back.
@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import asyncpg
 import msgspec
 
-from octavo.errors import MigrationFault, OctavoError, Unavailable
+from octavo.errors import InvalidInput, MigrationFault, MigrationNeeded, OctavoError, Unavailable
+from octavo.postgres import application as applications
+from octavo.postgres import backfill, ledger
 from octavo.postgres.administration import administering
+from octavo.postgres.backfill import Backfill, Report
 from octavo.postgres.backoff import backoff_seconds
+from octavo.postgres.concurrently import run_one_by_one
 from octavo.postgres.epoch import keep_epoch
-from octavo.postgres.migration import PHASES, Migration, Phase, read_migrations
+from octavo.postgres.ledger import OCTAVO, Ledger, MigrationStatus, pending
+from octavo.postgres.migration import Migration, Phase, read_migrations
 from octavo.postgres.statements import load
 from octavo.postgres.translate import DRIVER_ERRORS, is_fatal
 
 _sql = load("octavo.postgres", "migrator.sql")
 _roles = load("octavo.postgres", "roles.sql")
 
-Ledger = Mapping[int, Mapping[str, Any]]
-State = Literal["completed", "failed", "started", "pending", "changed", "unknown"]
+_LOCKED = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -39,32 +42,24 @@ class Applied(msgspec.Struct, frozen=True):
     duration_ms: int
 
 
-class MigrationStatus(msgspec.Struct, frozen=True):
-    """What the ledger says of one migration.
+class _Patience(msgspec.Struct, frozen=True):
+    """How long and how often a migration waits."""
 
-    `state` is `pending` when it waits, `started` when it runs or was interrupted, `changed` when the file is
-    no longer the one that was applied, and `unknown` when a newer version applied it.
-    """
-
-    number: int
-    name: str
-    phase: str
-    state: State
-    error: str | None = None
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    duration_ms: int | None = None
-    applied_by: str | None = None
+    lock_attempts: int
+    seconds: float
+    report: Report | None
 
 
 async def migrate(
     arguments: Mapping[str, Any],
     *,
     migrations: Sequence[Migration] | None = None,
+    application: str = OCTAVO,
     until: Phase = "contract",
     lock_timeout_seconds: float = 2.0,
     lock_attempts: int = 8,
     patience_seconds: float = 300.0,
+    report: Report | None = None,
 ) -> list[Applied]:
     """Apply what is not applied yet, in order; roles, extensions and the schema first, the epoch last.
 
@@ -72,11 +67,14 @@ async def migrate(
 
     Args:
         arguments: what the driver's `connect` takes, for a role that may create roles and schemas.
-        migrations: by default those of this version.
+        migrations: by default those of this version of Octavo; an application gives its own.
+        application: whose they are. An application has a schema of its name, whose owner runs them.
         until: apply none of a later phase than this; `expand` before a rolling deployment, all after it.
         lock_timeout_seconds: how long a migration waits for a table lock before it lets others through.
         lock_attempts: how often it tries before it fails.
-        patience_seconds: how long to wait for another process that migrates.
+        patience_seconds: how long to wait for another process that migrates, and for old transactions where
+            waiting makes nobody else wait.
+        report: is told how far a backfill is, after each chunk.
 
     Returns:
         The migrations this call applied; empty when there was nothing to do.
@@ -84,135 +82,162 @@ async def migrate(
     Raises:
         MigrationFault: a migration failed, an applied one was changed, or the record is newer than this
             version; `fields` holds `migration`.
+        MigrationNeeded: an application's migrations come before Octavo's own.
+        InvalidInput: a name that no application can have.
         Unavailable: the server does not answer, or another process migrates longer than the patience.
     """
-    known = list(migrations if migrations is not None else read_migrations())
-    async with administering(arguments, lock_timeout_seconds) as connection:
-        if await _is_prepared(connection) and not pending(known, await _ledger(connection), until):
+    known = known_migrations(migrations, application)
+    patience = _Patience(lock_attempts, patience_seconds, report)
+    async with administering(arguments, lock_timeout_seconds, create=application == OCTAVO) as connection:
+        book = Ledger(connection, application)
+        if await _is_prepared(book, connection) and not pending(known, await book.entries(), until):
             await keep_epoch(connection)
             return []
         await _take_lock(connection, patience_seconds)
-        await _prepare(connection)
-        waiting = pending(known, await _ledger(connection), until)
-        applied = [await _apply(connection, migration, lock_attempts) for migration in waiting]
+        await prepare(book, connection)
+        waiting = pending(known, await book.entries(), until)
+        applied = [await _apply(book, connection, migration, patience) for migration in waiting]
         await keep_epoch(connection)
         return applied
 
 
 async def status(
-    arguments: Mapping[str, Any], *, migrations: Sequence[Migration] | None = None
+    arguments: Mapping[str, Any],
+    *,
+    migrations: Sequence[Migration] | None = None,
+    application: str = OCTAVO,
 ) -> list[MigrationStatus]:
-    """Every migration known to this version or to the ledger, by number."""
-    files = migrations if migrations is not None else read_migrations()
-    known = {migration.number: migration for migration in files}
+    """Every migration known to this version or to the ledger, by number; `migrate` has the parameters."""
+    known = {migration.number: migration for migration in known_migrations(migrations, application)}
     async with administering(arguments, 2.0, create=False) as connection:
-        ledger = await _ledger(connection)
-    return [_status(known.get(number), ledger.get(number)) for number in sorted(known.keys() | ledger.keys())]
+        book = Ledger(connection, application)
+        entries, came = await book.entries(), await backfill.came(connection, book)
+    return [
+        ledger.told_of(known.get(number), entries.get(number), application=application, came=came.get(number))
+        for number in sorted(known.keys() | entries.keys())
+    ]
 
 
 async def plan(
     arguments: Mapping[str, Any],
     *,
     migrations: Sequence[Migration] | None = None,
+    application: str = OCTAVO,
     until: Phase = "contract",
 ) -> list[Migration]:
     """What `migrate` would apply now, with its SQL; changes nothing.
 
     A record that has no roles or no schema yet begins with a migration of number 0 that makes them.
     """
-    known = list(migrations if migrations is not None else read_migrations())
+    known = known_migrations(migrations, application)
     async with administering(arguments, 2.0, create=False) as connection:
-        waiting = pending(known, await _ledger(connection), until)
-        if await _is_prepared(connection):
+        book = Ledger(connection, application)
+        waiting = pending(known, await book.entries(), until)
+        if application != OCTAVO or await _is_prepared(book, connection):
             return waiting
-    return [
-        Migration(0, "roles", "expand", True, ";\n".join([*_preparation(), _sql.create_ledger])),
-        *waiting,
-    ]
+    preparation = ";\n".join([*_preparation(), ledger.creation()])
+    return [Migration(0, "roles", "expand", True, preparation), *waiting]
 
 
-def pending(known: Sequence[Migration], ledger: Ledger, until: Phase = "contract") -> list[Migration]:
-    """The migrations that wait, after a check that ledger and files tell one history.
-
-    Raises:
-        MigrationFault: an applied file was changed, the ledger is newer, or a file was added in between.
-    """
-    completed = {number: row for number, row in ledger.items() if row["state"] == "completed"}
-    _check_history({migration.number: migration for migration in known}, completed)
-    waiting = [migration for migration in known if migration.number not in completed]
-    last = max(completed, default=0)
-    for migration in waiting:
-        if migration.number < last:
-            raise MigrationFault(
-                f"migration {migration.title} comes before {last:04}, which is applied already",
-                remedy="give it the next free number",
-                migration=migration.title,
-            )
-    allowed = PHASES[: PHASES.index(until) + 1]
-    stop = next((i for i, migration in enumerate(waiting) if migration.phase not in allowed), len(waiting))
-    return waiting[:stop]
+def known_migrations(migrations: Sequence[Migration] | None, application: str) -> list[Migration]:
+    """The migrations meant: those given, or Octavo's own; raises `MigrationFault` and `InvalidInput`."""
+    if application == OCTAVO:
+        return list(migrations if migrations is not None else read_migrations())
+    if migrations is None:
+        raise InvalidInput(
+            f"the migrations of {application} are not given", remedy="say which folder they are in"
+        )
+    applications.check_name(application)
+    applications.check_files(migrations)
+    return list(migrations)
 
 
-def _check_history(known: Mapping[int, Migration], completed: Ledger) -> None:
-    for number, row in completed.items():
-        title = f"{number:04}_{row['name']}"
-        if number not in known:
-            raise MigrationFault(
-                f"the record has migration {title}, which this version of Octavo does not know",
-                remedy="use the newer version that made it, or restore a backup from before it",
-                migration=title,
-            )
-        if bytes(row["checksum"]) != known[number].checksum:
-            raise MigrationFault(
-                f"migration {title} was changed after it was applied",
-                remedy="put the file back as it was, and make the change in a new migration",
-                migration=title,
-            )
-
-
-async def _apply(connection: asyncpg.Connection, migration: Migration, lock_attempts: int) -> Applied:
-    await connection.execute(
-        _sql.record_start, migration.number, migration.name, migration.phase, migration.checksum
-    )
+async def _apply(
+    book: Ledger, connection: asyncpg.Connection, migration: Migration, patience: _Patience
+) -> Applied:
+    await book.start(migration)
     try:
-        duration_ms = await _apply_patiently(connection, migration, lock_attempts)
+        duration_ms = await _Run(book, connection, migration, patience).apply()
     except DRIVER_ERRORS as error:
-        await _record_failure(connection, migration, error)
+        await _record_failure(book, connection, migration, error)
         raise _failure(migration, error) from error
+    except MigrationFault as error:
+        await book.fail(migration, error.message)
+        raise
     return Applied(migration.number, migration.name, migration.phase, duration_ms)
 
 
-async def _apply_patiently(connection: asyncpg.Connection, migration: Migration, lock_attempts: int) -> int:
-    run = _in_transaction if migration.transactional else _one_by_one
-    for attempt in range(1, lock_attempts):
+class _Run:
+    """One migration being applied: in chunks, in one transaction, or statement by statement."""
+
+    def __init__(
+        self, book: Ledger, connection: asyncpg.Connection, migration: Migration, patience: _Patience
+    ) -> None:
+        self._book = book
+        self._connection = connection
+        self._migration = migration
+        self._patience = patience
+
+    async def apply(self) -> int:
+        """Milliseconds that it took."""
+        if self._migration.chunk_rows:
+            return await self._in_chunks()
+        return await self._patiently(
+            self._in_transaction if self._migration.transactional else self._one_by_one
+        )
+
+    async def _in_transaction(self) -> int:
+        async with self._connection.transaction():
+            await self._become()
+            await self._connection.execute(self._migration.sql)
+            await self._connection.execute("RESET ROLE")
+            return await self._book.complete(self._migration)
+
+    async def _in_chunks(self) -> int:
+        await Backfill(
+            self._connection,
+            self._book,
+            self._migration,
+            become=self._become,
+            patiently=self._patiently,
+            report=self._patience.report,
+        ).run()
+        return await self._book.complete(self._migration)
+
+    async def _one_by_one(self) -> int:
+        await self._become(lasting=True)
         try:
-            return await run(connection, migration)
-        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-            # Whoever waits for a table lock makes everybody after it wait: step back and let them through.
-            await asyncio.sleep(backoff_seconds(attempt, first=0.1, most=5.0))
-    return await run(connection, migration)
+            await run_one_by_one(
+                self._connection,
+                self._migration.statements(),
+                schema=self._book.application,
+                patience_seconds=self._patience.seconds,
+            )
+        finally:
+            if not self._connection.is_closed():
+                await self._connection.execute("RESET ROLE; RESET search_path")
+        return await self._book.complete(self._migration)
+
+    async def _become(self, *, lasting: bool = False) -> None:
+        if self._book.application != OCTAVO:
+            await applications.become(self._connection, self._book.application, lasting=lasting)
+
+    async def _patiently(self, work: Callable[[], Awaitable[int]]) -> int:
+        for attempt in range(1, self._patience.lock_attempts):
+            try:
+                return await work()
+            except _LOCKED:
+                # Whoever waits for a table lock makes everybody after it wait: step back and let them through.
+                await asyncio.sleep(backoff_seconds(attempt, first=0.1, most=5.0))
+        return await work()
 
 
-async def _in_transaction(connection: asyncpg.Connection, migration: Migration) -> int:
-    async with connection.transaction():
-        await connection.execute(migration.sql)
-        await connection.execute("RESET ROLE")
-        return int(await connection.fetchval(_sql.record_completion, migration.number))
-
-
-async def _one_by_one(connection: asyncpg.Connection, migration: Migration) -> int:
-    for row in await connection.fetch(_sql.find_invalid_indexes, migration.sql):
-        await connection.execute(row["repair"])
-    for statement in migration.statements():
-        await connection.execute(statement)
-    return int(await connection.fetchval(_sql.record_completion, migration.number))
-
-
-async def _record_failure(connection: asyncpg.Connection, migration: Migration, error: BaseException) -> None:
+async def _record_failure(
+    book: Ledger, connection: asyncpg.Connection, migration: Migration, error: BaseException
+) -> None:
     if connection.is_closed() or is_fatal(error):
         return  # the ledger says `started`: interrupted, and tried again by the next call
-    text = str(error) or type(error).__name__
-    await connection.execute(_sql.record_failure, migration.number, text)
+    await book.fail(migration, str(error) or type(error).__name__)
 
 
 def _failure(migration: Migration, error: BaseException) -> OctavoError:
@@ -231,11 +256,20 @@ def _failure(migration: Migration, error: BaseException) -> OctavoError:
     )
 
 
-async def _prepare(connection: asyncpg.Connection) -> None:
+async def prepare(book: Ledger, connection: asyncpg.Connection) -> None:
+    """Make what comes before the first migration: roles, extensions, the schema and the ledger; or an application's.
+
+    Raises:
+        MigrationFault: the administrator's role may not. MigrationNeeded: Octavo's own migrations come first.
+    """
+    if book.application != OCTAVO:
+        await _prepare_application(book, connection)
+        return
     try:
-        for statement in [*_preparation(), _sql.create_ledger]:
+        for statement in _preparation():
             async with connection.transaction():
                 await connection.execute(statement)
+        await book.make()
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationFault(
             "the administrator's role may not make what the record needs",
@@ -243,22 +277,20 @@ async def _prepare(connection: asyncpg.Connection) -> None:
         ) from error
 
 
+async def _prepare_application(book: Ledger, connection: asyncpg.Connection) -> None:
+    if not await book.is_there():
+        raise MigrationNeeded(
+            "the record's own schema comes before an application's", remedy="run `octavo migrate up` first"
+        )
+    await applications.prepare(connection, book.application)
+
+
 def _preparation() -> list[str]:
     return [_roles.create_roles, _roles.create_extensions, _roles.create_schema]
 
 
-async def _is_prepared(connection: asyncpg.Connection) -> bool:
-    return bool(await connection.fetchval(_roles.is_prepared)) and await _has_ledger(connection)
-
-
-async def _has_ledger(connection: asyncpg.Connection) -> bool:
-    return bool(await connection.fetchval(_sql.has_ledger))
-
-
-async def _ledger(connection: asyncpg.Connection) -> Ledger:
-    if not await _has_ledger(connection):
-        return {}
-    return {row["number"]: dict(row) for row in await connection.fetch(_sql.read_ledger)}
+async def _is_prepared(book: Ledger, connection: asyncpg.Connection) -> bool:
+    return bool(await connection.fetchval(_roles.is_prepared)) and await book.is_there()
 
 
 async def _take_lock(connection: asyncpg.Connection, patience_seconds: float) -> None:
@@ -272,17 +304,3 @@ async def _take_lock(connection: asyncpg.Connection, patience_seconds: float) ->
                 remedy="wait for it, or end it and migrate again",
             )
         await asyncio.sleep(backoff_seconds(attempt, first=0.02, most=0.5))
-
-
-def _status(migration: Migration | None, row: Mapping[str, Any] | None) -> MigrationStatus:
-    if row is None:
-        assert migration is not None
-        return MigrationStatus(migration.number, migration.name, migration.phase, "pending")
-    state: State = row["state"]
-    if migration is None:
-        state = "unknown"
-    elif state == "completed" and bytes(row["checksum"]) != migration.checksum:
-        state = "changed"
-    return MigrationStatus(
-        **{name: row[name] for name in MigrationStatus.__struct_fields__ if name != "state"}, state=state
-    )

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from octavo.errors import RecordFault
 from octavo.postgres.migrator import migrate
-from octavo.postgres.server import destroy, open_server
+from octavo.postgres.scratch import scratch_server
 from octavo.postgres.server.binaries import Binaries, find
 
 HEADER = """\
@@ -63,17 +60,10 @@ def normalised(dump: str) -> str:
 
 def main() -> None:
     """Migrate a database in a temporary place and print its schema."""
-    folder = Path(tempfile.mkdtemp(prefix="octavo-schema-"))
-    folder.chmod(0o755)
-    server = open_server(folder / "data", settings={"fsync": "off"})
-    try:
+    with scratch_server() as server:
         arguments = server.running.dsn("octavo_admin")
         asyncio.run(migrate(arguments))
         sys.stdout.write(dump_schema(arguments))
-    finally:
-        server.close()
-        destroy(folder / "data", force=True)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

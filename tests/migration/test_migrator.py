@@ -16,8 +16,9 @@ from octavo.errors import MigrationFault
 from octavo.postgres import server as embedded
 from octavo.postgres.migration import read_migrations, required_number
 from octavo.postgres.migrator import migrate, plan, status
+from octavo.postgres.record import open_record
 from octavo.postgres.server import Server
-from tests.databases import administrator, empty_database
+from tests.databases import administrator, empty_database, settings_of
 from tests.migration.ledgers import LAST, admin_of, ask, entry, one_more, with_these
 
 A_PROCESS = """
@@ -171,13 +172,24 @@ async def test_an_applied_migration_that_was_changed_is_named(server, empty):
     assert (await status(admin_of(server, empty), migrations=changed))[-1].state == "changed"
 
 
-async def test_a_record_that_is_newer_than_this_version_is_refused(server, empty):
-    await migrate(admin_of(server, empty), migrations=with_these(one_more("SELECT 1;")))
+async def test_a_record_that_a_newer_version_contracted_is_refused(server, empty):
+    narrower = one_more("SELECT 1;", phase="contract")
+    await migrate(admin_of(server, empty), migrations=with_these(narrower))
 
     with pytest.raises(MigrationFault, match=rf"has migration {LAST + 1:04}_one_more, which this version"):
         await migrate(admin_of(server, empty))
 
     assert (await status(admin_of(server, empty)))[-1].state == "unknown"
+
+
+@pytest.mark.parametrize("phase", ["expand", "backfill"])
+async def test_an_older_version_starts_on_a_record_that_a_newer_one_only_expanded(server, empty, phase):
+    """S4-119: while a deployment rolls, a process of the old release that restarts must come up again."""
+    await migrate(admin_of(server, empty), migrations=with_these(one_more("SELECT 1;", phase=phase)))
+
+    assert await migrate(admin_of(server, empty)) == []
+    record = await open_record(settings_of(server, empty))
+    await record.close()
 
 
 async def test_a_migration_put_in_between_is_refused(server, empty):

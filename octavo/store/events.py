@@ -9,27 +9,38 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
 import msgspec
 
-from octavo.errors import IdempotencyConflict, InvalidInput, NotFound, OctavoError, VersionConflict
+from octavo.errors import (
+    IdempotencyConflict,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+    OctavoError,
+    VersionConflict,
+)
 from octavo.postgres.pool import Row
 from octavo.postgres.statements import load
 from octavo.store.scope import Scope
 from octavo.values.actor import Actor
 from octavo.values.event import Event
 from octavo.values.json import encode_object
-from octavo.values.position import Position
+from octavo.values.position import START, Position
+from octavo.values.trace import Trace
+from octavo.values.upcast import Upcasters
 
 _sql = load("octavo.store", "events.sql")
 _keys = load("octavo.store", "idempotency.sql")
 log = logging.getLogger("octavo.events")
 
 MAX_DATA_BYTES = 256 * 1024
+MAX_EVENTS = 1_000
+MAX_EVENTS_BYTES = 16 * 1024 * 1024
 MAX_STREAM_LENGTH = 200
 MAX_TYPE_LENGTH = 100
 # First words of types whose events the store and its derived parts write: a reader may trust them.
@@ -86,6 +97,37 @@ def fact(
     )
 
 
+def facts(given: Sequence[Mapping[str, Any]], upcasters: Upcasters) -> list[Fact]:
+    """Check events of a user's own, each a mapping with `type` and `data`, and `schema_version` if wanted.
+
+    Raises:
+        InvalidInput, LimitExceeded: none, more than 1,000, or more than 16 MiB of data.
+    """
+    if not 1 <= len(given) <= MAX_EVENTS:
+        raise LimitExceeded(
+            f"{len(given)} events in one call",
+            remedy=f"append 1 to {MAX_EVENTS} at once",
+            limit=MAX_EVENTS,
+            actual=len(given),
+        )
+    checked = [_own(one, upcasters) for one in given]
+    size = sum(len(one.data) for one in checked)
+    if size > MAX_EVENTS_BYTES:
+        raise LimitExceeded(
+            f"the events of one call have {size} bytes of data",
+            remedy=f"the limit is {MAX_EVENTS_BYTES}: append them in several calls",
+            limit=MAX_EVENTS_BYTES,
+            actual=size,
+        )
+    return checked
+
+
+def own_fact(type: str, data: object, schema_version: int | None, upcasters: Upcasters) -> Fact:
+    """Check an event of a user's own; without a schema version it is of the newest shape that is known."""
+    version = upcasters.newest(type) if schema_version is None else schema_version
+    return fact(type, data, schema_version=version)
+
+
 def check_open_to_all(stream: str, type: str) -> None:
     """Refuse what only Octavo itself writes; raises `InvalidInput`."""
     if stream.startswith(_DOCUMENT):
@@ -111,8 +153,7 @@ async def append(scope: Scope, stream: str, fact: Fact, *, expect: int | None = 
         VersionConflict: another event came first (`fields`: `expected`, `actual`); nothing was appended.
         InvalidInput, NotFound (the organization).
     """
-    if not 1 <= len(stream) <= MAX_STREAM_LENGTH:
-        raise InvalidInput(f"the name of a stream has 1 to {MAX_STREAM_LENGTH} characters, not {len(stream)}")
+    _check_name(stream)
     try:
         row = await scope.runner.fetchrow(
             _sql.append,
@@ -130,22 +171,56 @@ async def append(scope: Scope, stream: str, fact: Fact, *, expect: int | None = 
     return _appended(scope, stream, fact, row)
 
 
-async def append_once(scope: Scope, stream: str, fact: Fact, key: str, *, expect: int | None = None) -> Event:
-    """`append` that may be sent twice: a repetition with the same key returns the event of the first.
+async def append_many(
+    scope: Scope, stream: str, facts: Sequence[Fact], *, expect: int | None = None
+) -> list[Event]:
+    """Append events to a stream, all of them or none, in one statement; returns them in the order given.
 
-    The scope's runner must be a transaction, so that key and event commit together.
+    They have consecutive sequences. In the log events of other streams may stand between them.
+
+    Raises:
+        VersionConflict, InvalidInput, NotFound: as `append`.
+    """
+    _check_name(stream)
+    columns = (
+        [fact.type for fact in facts],
+        [fact.data for fact in facts],
+        expect,
+        [fact.schema_version for fact in facts],
+        [fact.document_id for fact in facts],
+        [fact.version for fact in facts],
+    )
+    try:
+        rows = await scope.runner.fetch(_sql.append_many, *scope.change(stream, *columns))
+        if not rows:
+            raise await _refused(scope, stream, expect)
+    except OctavoError as error:
+        log.error("append to %s failed: %s", stream, error.code, extra={"stream": stream})
+        raise
+    log.debug("appended %d to %s", len(rows), stream, extra={"stream": stream})
+    scope.committed()
+    ordered = sorted(rows, key=lambda row: row["sequence"])
+    return [_appended(scope, stream, fact, row) for fact, row in zip(facts, ordered, strict=True)]
+
+
+async def append_once(
+    scope: Scope, stream: str, facts: Sequence[Fact], key: str, *, expect: int | None = None
+) -> list[Event]:
+    """`append_many` that may be sent twice: a repetition with the same key returns the events of the first.
+
+    The scope's runner must be a transaction, so that key and events commit together.
 
     Raises:
         IdempotencyConflict: the key was used for something else; and what `append` raises.
     """
     if not 1 <= len(key) <= 200:
         raise InvalidInput(f"an idempotency key has 1 to 200 characters, this one {len(key)}")
-    digest = hashlib.sha256(msgspec.json.encode(("append", stream, fact))).digest()
+    digest = hashlib.sha256(msgspec.json.encode(("append", stream, *facts))).digest()
     if await scope.runner.fetchrow(_keys.claim_key, scope.organization, key, digest):
-        event = await append(scope, stream, fact, expect=expect)
-        answer = msgspec.json.encode({"sequence": event.sequence})
+        appended = await append_many(scope, stream, facts, expect=expect)
+        answer = msgspec.json.encode({"sequence": appended[0].sequence})
         await scope.runner.execute(_keys.keep_answer, scope.organization, key, answer)
-        return event
+        return appended
     row = await scope.runner.fetchrow(_keys.read_answer, scope.organization, key)
     if row is None or row["request"] != digest:
         raise IdempotencyConflict(
@@ -153,7 +228,11 @@ async def append_once(scope: Scope, stream: str, fact: Fact, key: str, *, expect
             remedy="use a new key for a new request",
         )
     sequence = msgspec.json.decode(row["answer"])["sequence"]
-    return (await read(scope, stream, after=sequence - 1, limit=1))[0]
+    # As it was answered then, also when the page of a reader is smaller.
+    rows = await scope.runner.fetch(
+        _sql.read_stream, scope.organization, stream, sequence - 1, None, len(facts)
+    )
+    return events_from_rows(rows, scope.shard)
 
 
 async def read(
@@ -179,6 +258,15 @@ async def walk(
         for event in events:
             yield event
         after = events[-1].sequence
+
+
+async def trace(scope: Scope, correlation: str, *, after: Position = START, limit: int = 1_000) -> Trace:
+    """Events with a correlation, in the order of the log, at most `limit` behind a position."""
+    rows = await scope.runner.fetch(
+        _sql.trace, scope.organization, correlation, after.epoch, after.xid, after.id, _page(scope, limit)
+    )
+    events = events_from_rows(rows, scope.shard)
+    return Trace(correlation, events, events[-1].position if len(events) == limit else None)
 
 
 class Looked(msgspec.Struct, frozen=True):
@@ -279,6 +367,20 @@ def events_from_rows(rows: Sequence[Row], shard: int) -> list[Event]:
             causation,
         ) in cast("Sequence[tuple[Any, ...]]", rows)
     ]
+
+
+def _own(given: Mapping[str, Any], upcasters: Upcasters) -> Fact:
+    if not {"type", "data"} <= set(given) <= {"type", "data", "schema_version"}:
+        raise InvalidInput(
+            f"an event has the keys {sorted(given)}",
+            remedy="give type and data, and if wanted schema_version",
+        )
+    return own_fact(given["type"], given["data"], given.get("schema_version"), upcasters)
+
+
+def _check_name(stream: str) -> None:
+    if not 1 <= len(stream) <= MAX_STREAM_LENGTH:
+        raise InvalidInput(f"the name of a stream has 1 to {MAX_STREAM_LENGTH} characters, not {len(stream)}")
 
 
 def _appended(scope: Scope, stream: str, fact: Fact, row: Row) -> Event:

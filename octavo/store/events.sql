@@ -1,13 +1,11 @@
--- name: append
--- $7 stream, $8 type, $9 data, $10 expected sequence or null, $11 schema version, $12 document, $13 its version.
+-- fragment: stream_moved
 -- The stream's row is locked by the update, and place and sequence are taken under that lock: an event's xid is
 -- never lower than that of the event before it, so the order of the log is the order of the stream too.
-WITH appended AS (
     INSERT INTO octavo.stream AS stored (
         organization_id, name, sequence, epoch, position_xid, position_id
     )
-    SELECT profile.id, $7, 1, epoch.number, pg_current_xact_id(), nextval('octavo.event_position')
-    FROM octavo.organization_profile AS profile, (SELECT max(number) AS number FROM octavo.epoch) AS epoch
+    SELECT profile.id, $7, added.events, epoch.number, pg_current_xact_id(), nextval('octavo.event_position')
+    FROM octavo.organization_profile AS profile, (SELECT max(number) AS number FROM octavo.epoch) AS epoch, added
     WHERE
         profile.id = $1::octavo.organization
         AND (
@@ -15,7 +13,7 @@ WITH appended AS (
             OR EXISTS (SELECT FROM octavo.stream WHERE organization_id = $1::octavo.organization AND name = $7)
         )
     ON CONFLICT (organization_id, name) DO UPDATE SET
-        sequence = stored.sequence + 1,
+        sequence = stored.sequence + excluded.sequence,
         epoch = excluded.epoch,
         position_xid = CASE
             WHEN stored.epoch = excluded.epoch THEN greatest(stored.position_xid, excluded.position_xid)
@@ -24,6 +22,12 @@ WITH appended AS (
         position_id = nextval('octavo.event_position')
     WHERE $10::bigint IS NULL OR stored.sequence = $10
     RETURNING stored.*
+
+-- name: append
+-- $7 stream, $8 type, $9 data, $10 expected sequence or null, $11 schema version, $12 document, $13 its version.
+WITH added AS (SELECT 1::bigint AS events),
+appended AS (
+    -- include: stream_moved
 )
 INSERT INTO octavo.event (
     recorded_at, epoch, position_xid, id, organization_id, stream, sequence, type, schema_version, document_id,
@@ -33,6 +37,33 @@ SELECT
     clock_timestamp(), epoch, position_xid, position_id, organization_id, name, sequence, $8, $11, $12,
     $13, $9, $2, $3::octavo.actor_kind, $4, $5, $6
 FROM appended
+RETURNING epoch, position_xid, id, sequence, recorded_at, data
+
+-- name: append_many
+-- $7 stream, $10 expected sequence or null; $8 types, $9 data, $11 schema versions, $12 documents, $13 their
+-- versions, each an array in the same order. The first event takes the place drawn for the stream's row; the others
+-- draw theirs behind it, under the same lock and in their order.
+WITH added AS (SELECT cardinality($8::text [])::bigint AS events),
+appended AS (
+    -- include: stream_moved
+)
+INSERT INTO octavo.event (
+    recorded_at, epoch, position_xid, id, organization_id, stream, sequence, type, schema_version, document_id,
+    version, data, actor, actor_kind, session_id, correlation_id, causation_id
+)
+SELECT
+    clock_timestamp(), ordered.epoch, ordered.position_xid,
+    CASE WHEN ordered.place = 1 THEN ordered.position_id ELSE nextval('octavo.event_position') END,
+    ordered.organization_id, ordered.name, ordered.last - ordered.events + ordered.place, ordered.type,
+    ordered.schema_version, ordered.document_id, ordered.version, ordered.data, $2, $3::octavo.actor_kind, $4, $5, $6
+FROM (
+    SELECT appended.*, appended.sequence AS last, added.events, item.*
+    FROM appended, added,
+        unnest($8::text [], $9::jsonb [], $11::smallint [], $12::uuid [], $13::integer []) WITH ORDINALITY
+            AS item (type, data, schema_version, document_id, version, place)
+    ORDER BY item.place
+    OFFSET 0
+) AS ordered
 RETURNING epoch, position_xid, id, sequence, recorded_at, data
 
 -- name: find_sequence
@@ -101,3 +132,15 @@ UNION ALL
         AND ($14::text IS NULL OR correlation_id = $14)
     LIMIT $8
 )
+
+-- name: trace
+-- $2 correlation, $3 epoch, $4 xid, $5 id: the position read before; $6 events at most.
+SELECT
+-- include: event_columns
+FROM octavo.event
+WHERE
+    organization_id = $1::octavo.organization
+    AND correlation_id = $2
+    AND (epoch, position_xid, id) > (SELECT $3::integer, $4::xid8, $5::bigint)
+ORDER BY epoch, position_xid, id
+LIMIT $6

@@ -46,15 +46,20 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         data: dict[str, Any] = decode(self.raw_data)
         return data
 
-    def as_dict(self) -> dict[str, Any]:
-        """The event as a CloudEvents 1.0 structure (https://cloudevents.io), with Octavo's own attributes."""
-        return {
+    def as_cloudevent(self) -> dict[str, Any]:
+        """The event as a CloudEvents 1.0.2 structure (https://cloudevents.io), ready for its JSON format.
+
+        Octavo's own attributes are extensions: their names are of small letters, and one without a value is left
+        out, as the specification wants. `correlationid` and `causationid` are those of its registered extension.
+        """
+        attributes = {
             "specversion": "1.0",
             "id": self.id,
             "source": f"octavo/{self.organization_id}",
             "type": self.type,
             "subject": str(self.document_id) if self.document_id else self.stream,
             "time": self.recorded_at.isoformat(),
+            "datacontenttype": "application/json",
             "position": str(self.position),
             "stream": self.stream,
             "sequence": self.sequence,
@@ -62,7 +67,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             "version": self.version,
             "actor": str(self.actor),
             "session": self.session,
-            "correlation": self.correlation,
-            "causation": self.causation,
+            "correlationid": self.correlation,
+            "causationid": self.causation,
+        }
+        return {
+            **{name: value for name, value in attributes.items() if value not in (None, "")},
             "data": self.data,
         }
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event as plain data: the CloudEvents structure."""
+        return self.as_cloudevent()

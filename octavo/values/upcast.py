@@ -32,13 +32,21 @@ class Upcasters:
             raise InvalidInput(f"{type} has a step from schema version {version} already")
         return Upcasters([*self._steps.items(), ((type, version), step)])
 
+    def newest(self, type: str) -> int:
+        """The schema version that events of a type are read as: behind its last step, 1 without any."""
+        return max((version + 1 for known, version in self._steps if known == type), default=1)
+
     def apply(self, event: Event) -> Event:
         """The event in the newest shape the steps lead to; an event without steps is returned as it is."""
         if (event.type, event.schema_version) not in self._steps:
             return event
         version, data = event.schema_version, event.data
         while step := self._steps.get((event.type, version)):
-            data, version = step(data), version + 1
+            try:
+                data, version = step(data), version + 1
+            except Exception as error:
+                error.add_note(f"in the step of {event.type} from schema version {version}, event {event.id}")
+                raise
         return msgspec.structs.replace(
             event, schema_version=version, raw_data=encode_object(data, what="event data")
         )

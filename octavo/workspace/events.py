@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from octavo.errors import InvalidInput
 from octavo.feed.reader import Feed, Filter
 from octavo.feed.subscriptions import Place, Progress, Subscription, Subscriptions
 from octavo.feed.wakeup import Wakeup
 from octavo.postgres.pool import Pool
-from octavo.store import events
+from octavo.store import events, retention, snapshots
+from octavo.store.retention import Retention
 from octavo.store.transaction import transaction
+from octavo.values.aggregate import Loaded, State
 from octavo.values.event import Event
 from octavo.values.position import START, Position
+from octavo.values.trace import Trace
+from octavo.values.upcast import Upcasters
 from octavo.workspace.documents import Bind, known_id
 
 
 class Events:
-    """Events of one organization, in commit order; those of one stream in its sequence."""
+    """Events of one organization, in commit order; those of one stream in its sequence.
 
-    def __init__(self, bind: Bind, pool: Pool, wakeup: Wakeup) -> None:
+    Events of an old schema version are read as new ones, as the database's upcasters say.
+    """
+
+    def __init__(self, bind: Bind, pool: Pool, wakeup: Wakeup, upcasters: Upcasters | None = None) -> None:
         self._bind = bind
         self._pool = pool
         self._wakeup = wakeup
+        self._upcasters = upcasters or Upcasters()
 
     async def read(
         self,
@@ -66,6 +76,7 @@ class Events:
         type: str,
         data: Any,
         *,
+        schema_version: int | None = None,
         expect: int | None = None,
         idempotency_key: str | None = None,
     ) -> Event:
@@ -75,6 +86,7 @@ class Events:
             stream: its name; it comes into being with its first event.
             type: lower-case words joined by dots, as `order.placed`.
             data: a JSON object. The log is kept: refer to personal data instead of copying it.
+            schema_version: which shape of the type's data this is; None: the newest the upcasters know, else 1.
             expect: the sequence of the stream's last event, 0 for a new stream.
             idempotency_key: a repetition with the same key returns the first call's event.
 
@@ -83,17 +95,108 @@ class Events:
         """
         scope = await self._bind()
         events.check_open_to_all(stream, type)
-        fact = events.fact(type, data)
+        fact = events.own_fact(type, data, schema_version, self._upcasters)
         if idempotency_key is None:
             return await events.append(scope, stream, fact, expect=expect)
         async with transaction(self._pool, scope) as inside:
-            return await events.append_once(inside, stream, fact, idempotency_key, expect=expect)
+            return (await events.append_once(inside, stream, [fact], idempotency_key, expect=expect))[0]
+
+    async def append_many(
+        self,
+        stream: str,
+        given: Sequence[Mapping[str, Any]],
+        *,
+        expect: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> list[Event]:
+        """Append up to 1,000 events of your own to one stream, all of them or none, in one statement.
+
+        Args:
+            given: mappings with `type` and `data`, and `schema_version` if wanted; 16 MiB of data at most.
+            expect: the sequence of the stream's last event, 0 for a new stream.
+            idempotency_key: a repetition with the same key returns the first call's events.
+
+        Returns:
+            The events in the order given, with consecutive sequences.
+
+        Raises:
+            VersionConflict, InvalidInput, LimitExceeded, IdempotencyConflict.
+        """
+        scope = await self._bind()
+        facts = self._facts(stream, given)
+        if idempotency_key is None:
+            return await events.append_many(scope, stream, facts, expect=expect)
+        async with transaction(self._pool, scope) as inside:
+            return await events.append_once(inside, stream, facts, idempotency_key, expect=expect)
 
     async def stream(
         self, name: str, *, after: int = 0, types: Collection[str] | None = None, limit: int = 100
     ) -> list[Event]:
         """Events of one stream behind the sequence `after`, in order; none when there is no such stream."""
-        return await events.read(await self._bind(), name, after=after, types=types, limit=limit)
+        found = await events.read(await self._bind(), name, after=after, types=types, limit=limit)
+        return [self._upcasters.apply(event) for event in found]
+
+    async def load(self, kind: type[State], stream: str) -> Loaded[State]:
+        """The aggregate that a stream's events make: `account = await db.events.load(Account, "account-7")`.
+
+        It begins with the newest snapshot that fits, if there is one, and applies the events behind it; without
+        one it applies all of them, and comes to the same state. A stream that is not there gives the initial one.
+
+        Args:
+            kind: an `octavo.values.aggregate.Aggregate`: a class whose instances have `apply(event)`.
+
+        Raises:
+            InvalidInput: the class is no aggregate. NotFound: its first events were dropped by their retention.
+        """
+        return await snapshots.load(await self._bind(), kind, stream, self._upcasters)
+
+    async def save(self, loaded: Loaded[State], given: Sequence[Mapping[str, Any]]) -> Loaded[State]:
+        """Append events to a loaded aggregate's stream, unless it got others meanwhile; returns it with them.
+
+        Args:
+            given: as for `append_many`.
+
+        Raises:
+            VersionConflict: somebody else was first; load it again and decide anew.
+            InvalidInput, LimitExceeded.
+        """
+        scope = await self._bind()
+        return await snapshots.save(scope, loaded, self._facts(loaded.stream, given), self._upcasters)
+
+    async def drop_snapshots(self, stream: str | None = None) -> int:
+        """Drop the snapshots of a stream, or of all; nothing is lost, and `load` makes them anew when due."""
+        return await snapshots.drop(await self._bind(), stream)
+
+    async def trace(self, correlation: str, *, after: Position = START, limit: int = 1_000) -> Trace:
+        """Everything that belongs to one correlation id, in commit order; its `tree()` tells what caused what.
+
+        Args:
+            after: the `after` of the page before.
+            limit: events at most.
+        """
+        found = await events.trace(await self._bind(), correlation, after=after, limit=limit)
+        return msgspec.structs.replace(found, events=[self._upcasters.apply(event) for event in found.events])
+
+    async def retain(self, prefix: str, *, days: float | None) -> Retention | None:
+        """Keep events of streams with this prefix for so many days; maintenance drops what is older.
+
+        Meant for operational events, such as those of `ops-` streams; what happened to documents is always kept.
+
+        Args:
+            prefix: of the streams' names; the longest one that fits a stream counts.
+            days: how long; None keeps them for good again.
+
+        Returns:
+            The retention, None when it was taken away.
+
+        Raises:
+            InvalidInput: no days, or a prefix that Octavo's own streams have.
+        """
+        return await retention.retain(await self._bind(), prefix, days)
+
+    async def retentions(self) -> list[Retention]:
+        """What is kept how long, by prefix."""
+        return await retention.listing(await self._bind())
 
     def subscribe(
         self,
@@ -134,14 +237,22 @@ class Events:
 
     async def _feed(self) -> Feed:
         scope = await self._bind()
-        return Feed(self._pool, self._wakeup, scope.organization, shard=scope.shard)
+        return Feed(
+            self._pool, self._wakeup, scope.organization, shard=scope.shard, upcasters=self._upcasters
+        )
+
+    def _facts(self, stream: str, given: Sequence[Mapping[str, Any]]) -> list[events.Fact]:
+        facts = events.facts(given, self._upcasters)
+        for fact in facts:
+            events.check_open_to_all(stream, fact.type)
+        return facts
 
     async def _stream(
         self, name: str, after: Position, types: Collection[str] | None
     ) -> AsyncIterator[Event]:
         async for event in events.walk(await self._bind(), name, types=types):
             if event.position > after:
-                yield event
+                yield self._upcasters.apply(event)
 
     async def _until_now(
         self, feed: Feed, after: Position, types: Collection[str] | None

@@ -150,7 +150,7 @@ async def test_an_append_sent_twice_with_one_key_leaves_one_event(record: Any, s
     again = []
     for _ in range(2):
         async with transaction(record.app, scope) as inside:
-            again.append(await append_once(inside, "order-1", fact("order.placed", {"total": 5}), "key-1"))
+            again.append(await append_once(inside, "order-1", [fact("order.placed", {"total": 5})], "key-1"))
 
     assert again[0] == again[1]
     assert len(await read(scope, "order-1")) == 1
@@ -158,11 +158,11 @@ async def test_an_append_sent_twice_with_one_key_leaves_one_event(record: Any, s
 
 async def test_a_key_used_for_another_append_is_refused(record: Any, scope: Scope):
     async with transaction(record.app, scope) as inside:
-        await append_once(inside, "order-1", fact("order.placed", {"total": 5}), "key-1")
+        await append_once(inside, "order-1", [fact("order.placed", {"total": 5})], "key-1")
 
     with pytest.raises(IdempotencyConflict, match="'key-1'"):
         async with transaction(record.app, scope) as inside:
-            await append_once(inside, "order-1", fact("order.placed", {"total": 6}), "key-1")
+            await append_once(inside, "order-1", [fact("order.placed", {"total": 6})], "key-1")
 
 
 async def test_an_unknown_organization_has_no_streams(scope: Scope):

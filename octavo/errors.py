@@ -4,6 +4,8 @@
     ├── InvalidInput                  a value was refused; nothing changed
     │   ├── InvalidSetting            a setting, flag or environment variable
     │   ├── InvalidFilter             a filter, order or cursor
+    │   ├── InvalidBody               a body does not fit its document type; `problems` name the paths
+    │   ├── IncompatibleType          a document type was changed under the same version
     │   └── LimitExceeded             a documented limit: bytes, depth, count, length
     ├── NotFound                      no such document, version, tag, organization …
     ├── Conflict                      the state is not the one the caller expected
@@ -78,6 +80,18 @@ class InvalidFilter(InvalidInput):
     """A filter, an order or a cursor cannot be understood."""
 
     code = "invalid_filter"
+
+
+class InvalidBody(InvalidInput):
+    """A body does not fit its document type; `fields` holds `type` and `problems` (`path`, `problem`, `kind`)."""
+
+    code = "invalid_body"
+
+
+class IncompatibleType(InvalidInput):
+    """A document type was changed under the same version; `fields` holds `type`, `version` and `differences`."""
+
+    code = "incompatible_type"
 
 
 class LimitExceeded(InvalidInput):

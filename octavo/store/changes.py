@@ -47,6 +47,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     id: UUID | None = None
     metadata: bytes | None = None
+    schema_version: int = 0
 
     @classmethod
     def of(
@@ -60,11 +61,13 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         metadata: Mapping[str, Any] | None = None,
     ) -> Draft:
         """Check and encode what a caller gave; raises `InvalidInput` or `LimitExceeded`."""
+        content, schema_version = scope.types.checked(type, body)
         return cls(
             type=type,
             name=_checked_name(name),
             id=id,
-            body=encode_object(body, max_bytes=scope.limits.body_bytes),
+            schema_version=schema_version,
+            body=encode_object(content, max_bytes=scope.limits.body_bytes),
             metadata=None
             if metadata is None
             else encode_object(metadata, what="metadata", max_bytes=1024 * 1024),
@@ -112,7 +115,13 @@ async def _create(scope: Scope, draft: Draft) -> Document:
 
 def _arguments(scope: Scope, draft: Draft) -> tuple[object, ...]:
     return scope.change(
-        draft.id or uuid7(), scope.namespace, draft.type, draft.name, draft.body, draft.metadata
+        draft.id or uuid7(),
+        scope.namespace,
+        draft.type,
+        draft.name,
+        draft.body,
+        draft.metadata,
+        draft.schema_version,
     )
 
 
@@ -229,7 +238,9 @@ async def purge(scope: Scope, id: UUID) -> Purged:
 async def _replace(scope: Scope, draft: Draft, expect: int) -> Document:
     row = await scope.runner.fetchrow(
         _sql.replace_document,
-        *scope.change(draft.id, scope.namespace, draft.type, draft.name, draft.body, draft.metadata, expect),
+        *scope.change(draft.id, scope.namespace, draft.type, draft.name, draft.body, draft.metadata),
+        draft.schema_version,
+        expect,
     )
     document = _admitted(scope, row, draft.id or draft.name, expect)
     if document is None:
@@ -303,6 +314,7 @@ async def _put_chunk(scope: Scope, drafts: Sequence[Draft]) -> list[Document]:
             [draft.name for draft in drafts],
             [draft.body for draft in drafts],
             [draft.metadata or b"{}" for draft in drafts],
+            [draft.schema_version for draft in drafts],
         ),
     )
     if rows:

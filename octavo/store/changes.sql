@@ -7,12 +7,12 @@
     INSERT INTO octavo.document AS stored (
         organization_id, id, namespace, type, name, version, body_hash, metadata,
         created_at, created_by, created_by_kind, updated_at, updated_by, updated_by_kind,
-        event_sequence, epoch, position_xid, position_id
+        event_sequence, epoch, position_xid, position_id, schema_version
     )
     SELECT
         organization_id, id, namespace, type, name, 1, hash, coalesce(metadata, '{}'),
         moment, $2, $3::octavo.actor_kind, moment, $2, $3::octavo.actor_kind,
-        1, epoch, xid, nextval('octavo.event_position')
+        1, epoch, xid, nextval('octavo.event_position'), schema_version
     FROM incoming
     ORDER BY namespace, type, name, id
 
@@ -20,6 +20,11 @@
         version = stored.version + 1,
         previous_body_hash = stored.body_hash,
         body_hash = excluded.body_hash,
+        -- An equal body of which nobody says the version is of the version it was.
+        schema_version = CASE
+            WHEN excluded.schema_version = 0 AND stored.body_hash = excluded.body_hash THEN stored.schema_version
+            ELSE excluded.schema_version
+        END,
         updated_at = greatest(clock_timestamp(), stored.updated_at + interval '1 microsecond'),
         updated_by = excluded.updated_by,
         updated_by_kind = excluded.updated_by_kind,
@@ -38,11 +43,13 @@ head AS (
         version = stored.version + 1,
         previous_body_hash = stored.body_hash,
         body_hash = incoming.hash,
+        schema_version = coalesce(incoming.schema_version, stored.schema_version),
         metadata = incoming.metadata,
         updated_at = greatest(incoming.moment, stored.updated_at + interval '1 microsecond'),
         updated_by = $2,
         updated_by_kind = $3::octavo.actor_kind,
         deleted_at = CASE WHEN incoming.change = 'deleted' THEN incoming.moment END,
+        expires_at = CASE WHEN incoming.change NOT IN ('deleted', 'restored') THEN stored.expires_at END,
         event_sequence = stored.event_sequence + 1,
         epoch = incoming.epoch,
         position_xid = CASE
@@ -56,7 +63,11 @@ head AS (
         AND stored.id = incoming.id
         AND (
             incoming.change IN ('deleted', 'restored')
-            OR (stored.body_hash, stored.metadata) IS DISTINCT FROM (incoming.hash, incoming.metadata)
+            OR (stored.body_hash, stored.metadata, stored.schema_version)
+            IS DISTINCT FROM (
+                incoming.hash, incoming.metadata,
+                coalesce(nullif(incoming.schema_version, 0), stored.schema_version)
+            )
         )
     RETURNING stored.*
 )
@@ -74,13 +85,13 @@ recorded_body AS (
 recorded_version AS (
     INSERT INTO octavo.version (
         organization_id, document_id, number, change, source_version, body_hash, metadata,
-        created_at, created_by, created_by_kind, session_id
+        created_at, created_by, created_by_kind, session_id, schema_version
     )
     SELECT
         head.organization_id, head.id, head.version,
         CASE WHEN head.version = 1 THEN 'created' ELSE wanted.change END,
         wanted.source_version, head.body_hash, head.metadata,
-        head.updated_at, head.updated_by, head.updated_by_kind, $4
+        head.updated_at, head.updated_by, head.updated_by_kind, $4, head.schema_version
     FROM head
     INNER JOIN wanted ON wanted.hash = head.body_hash
 ),
@@ -140,14 +151,17 @@ incoming AS MATERIALIZED (
         profile.id AS organization_id, $7::uuid AS id, $8::text AS namespace, $9::text AS type, $10::text AS name,
         $11::jsonb AS body, octavo.body_hash(profile.inner_pad, profile.outer_pad, $11::jsonb) AS hash,
         $12::jsonb AS metadata, 'updated'::octavo.change AS change, NULL::integer AS source_version,
+        $13::smallint AS schema_version,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM octavo.organization_profile AS profile
-    WHERE profile.id = $1::octavo.organization
+    WHERE
+        profile.id = $1::octavo.organization
+        AND (profile.settings = '{}' OR octavo.admits_type(profile.settings, $8, $9))
 )
 
 -- fragment: head_columns
     id, namespace, type, name, version, created_at, created_by, created_by_kind,
-    updated_at, updated_by, updated_by_kind, deleted_at, epoch, position_xid, position_id, metadata
+    updated_at, updated_by, updated_by_kind, deleted_at, epoch, position_xid, position_id, metadata, schema_version
 
 -- name: create_document
 -- $7 id, $8 namespace, $9 type, $10 no name, $11 body, $12 metadata or null. An id of its own and no name: there is
@@ -169,7 +183,8 @@ SELECT
 FROM head
 
 -- name: put_document
--- $7 id, $8 namespace, $9 type, $10 name, $11 body, $12 metadata or null to keep, $13 create only.
+-- $7 id, $8 namespace, $9 type, $10 name, $11 body, $12 metadata or null to keep, $13 schema version,
+-- $14 create only.
 WITH
 -- include: incoming_document
 ,
@@ -180,9 +195,12 @@ head AS (
         metadata = coalesce($12::jsonb, stored.metadata),
         -- include: set_head_from_excluded
     WHERE
-        NOT $13::boolean
-        AND (stored.body_hash, stored.metadata)
-        IS DISTINCT FROM (excluded.body_hash, coalesce($12::jsonb, stored.metadata))
+        NOT $14::boolean
+        AND (stored.body_hash, stored.metadata, stored.schema_version)
+        IS DISTINCT FROM (
+            excluded.body_hash, coalesce($12::jsonb, stored.metadata),
+            coalesce(nullif(excluded.schema_version, 0), stored.schema_version)
+        )
     RETURNING *
 ),
 wanted AS NOT MATERIALIZED (
@@ -207,7 +225,8 @@ WHERE
     AND NOT EXISTS (SELECT FROM head)
 
 -- name: put_document_by_id
--- $7 id, $8 namespace, $9 type, $10 name or null to keep, $11 body, $12 metadata or null to keep, $13 create only.
+-- $7 id, $8 namespace, $9 type, $10 name or null to keep, $11 body, $12 metadata or null to keep, $13 schema version,
+-- $14 create only.
 WITH
 -- include: incoming_document
 ,
@@ -219,13 +238,14 @@ head AS (
         metadata = coalesce($12::jsonb, stored.metadata),
         -- include: set_head_from_excluded
     WHERE
-        NOT $13::boolean
+        NOT $14::boolean
         AND stored.deleted_at IS NULL
         AND stored.namespace = excluded.namespace
         AND stored.type = excluded.type
-        AND (stored.body_hash, stored.metadata, stored.name)
+        AND (stored.body_hash, stored.metadata, stored.name, stored.schema_version)
         IS DISTINCT FROM (
-            excluded.body_hash, coalesce($12::jsonb, stored.metadata), coalesce(excluded.name, stored.name)
+            excluded.body_hash, coalesce($12::jsonb, stored.metadata), coalesce(excluded.name, stored.name),
+            coalesce(nullif(excluded.schema_version, 0), stored.schema_version)
         )
     RETURNING *
 ),
@@ -248,17 +268,22 @@ WHERE
     AND NOT EXISTS (SELECT FROM head)
 
 -- name: put_documents
--- $7 ids, $8 namespaces, $9 types, $10 names, $11 bodies, $12 metadata, each an array in the same order.
+-- $7 ids, $8 namespaces, $9 types, $10 names, $11 bodies, $12 metadata, $13 schema versions, each an
+-- array in the same order.
 WITH incoming AS MATERIALIZED (
     SELECT
         profile.id AS organization_id, item.id, item.namespace, item.type, item.name, item.body,
         octavo.body_hash(profile.inner_pad, profile.outer_pad, item.body) AS hash,
-        item.metadata, 'updated'::octavo.change AS change, NULL::integer AS source_version,
+        item.metadata, 'updated'::octavo.change AS change, NULL::integer AS source_version, item.schema_version,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM octavo.organization_profile AS profile
-    CROSS JOIN unnest($7::uuid [], $8::text [], $9::text [], $10::text [], $11::jsonb [], $12::jsonb [])
-        AS item (id, namespace, type, name, body, metadata)
-    WHERE profile.id = $1::octavo.organization
+    CROSS JOIN unnest(
+        $7::uuid [], $8::text [], $9::text [], $10::text [], $11::jsonb [], $12::jsonb [], $13::smallint []
+    )
+        AS item (id, namespace, type, name, body, metadata, schema_version)
+    WHERE
+        profile.id = $1::octavo.organization
+        AND (profile.settings = '{}' OR octavo.admits_type(profile.settings, item.namespace, item.type))
 ),
 head AS (
     -- include: insert_head
@@ -266,7 +291,11 @@ head AS (
     DO UPDATE SET
         metadata = excluded.metadata,
         -- include: set_head_from_excluded
-    WHERE (stored.body_hash, stored.metadata) IS DISTINCT FROM (excluded.body_hash, excluded.metadata)
+    WHERE
+        (stored.body_hash, stored.metadata, stored.schema_version)
+        IS DISTINCT FROM (
+            excluded.body_hash, excluded.metadata, coalesce(nullif(excluded.schema_version, 0), stored.schema_version)
+        )
     RETURNING *
 ),
 wanted AS MATERIALIZED (
@@ -279,8 +308,8 @@ SELECT
 FROM head
 
 -- name: replace_document
--- $7 id, $8 namespace, $9 type, $10 name, $11 body, $12 metadata or null to keep, $13 expected version;
--- without an id the name finds the document.
+-- $7 id, $8 namespace, $9 type, $10 name, $11 body, $12 metadata or null to keep, $13 schema version,
+-- $14 expected version; without an id the name finds the document.
 WITH locked AS MATERIALIZED (
     SELECT * FROM octavo.lock_document(
         $1::octavo.organization,
@@ -301,10 +330,11 @@ incoming AS MATERIALIZED (
         locked.id, $11::jsonb AS body, octavo.body_hash(profile.inner_pad, profile.outer_pad, $11::jsonb) AS hash,
         coalesce($12::jsonb, locked.metadata) AS metadata,
         'updated'::octavo.change AS change, NULL::integer AS source_version,
+        $13::smallint AS schema_version,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM locked
     INNER JOIN octavo.organization_profile AS profile ON profile.id = $1::octavo.organization
-    WHERE NOT locked.deleted AND locked.version = $13
+    WHERE NOT locked.deleted AND locked.version = $14
 ),
 -- include: update_locked_head
 ,
@@ -335,6 +365,7 @@ incoming AS MATERIALIZED (
         patched.id, patched.body,
         octavo.body_hash(profile.inner_pad, profile.outer_pad, patched.body) AS hash,
         patched.metadata, 'updated'::octavo.change AS change, NULL::integer AS source_version,
+        NULL::smallint AS schema_version,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM patched
     INNER JOIN octavo.organization_profile AS profile ON profile.id = $1::octavo.organization
@@ -355,7 +386,7 @@ WITH locked AS MATERIALIZED (
 incoming AS MATERIALIZED (
     SELECT
         locked.id, body.value AS body, earlier.body_hash AS hash, earlier.metadata,
-        'reverted'::octavo.change AS change, earlier.number AS source_version,
+        'reverted'::octavo.change AS change, earlier.number AS source_version, earlier.schema_version,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM locked
     INNER JOIN octavo.version AS earlier
@@ -385,6 +416,7 @@ incoming AS MATERIALIZED (
     SELECT
         locked.id, locked.body, locked.body_hash AS hash, locked.metadata,
         'deleted'::octavo.change AS change, NULL::integer AS source_version,
+        NULL::smallint AS schema_version,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM locked
     WHERE NOT locked.deleted AND ($8::integer IS NULL OR locked.version = $8)
@@ -410,6 +442,7 @@ incoming AS MATERIALIZED (
     SELECT
         locked.id, locked.body, locked.body_hash AS hash, locked.metadata,
         'restored'::octavo.change AS change, NULL::integer AS source_version,
+        NULL::smallint AS schema_version,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM locked
     WHERE locked.deleted
@@ -449,6 +482,7 @@ incoming AS MATERIALIZED (
         patched.id, patched.body,
         octavo.body_hash(profile.inner_pad, profile.outer_pad, patched.body) AS hash,
         patched.metadata, 'updated'::octavo.change AS change, NULL::integer AS source_version,
+        NULL::smallint AS schema_version,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM patched
     INNER JOIN octavo.organization_profile AS profile ON profile.id = $1::octavo.organization
@@ -472,6 +506,7 @@ incoming AS MATERIALIZED (
     SELECT
         head.id, NULL::jsonb AS body, head.body_hash AS hash, head.metadata,
         'deleted'::octavo.change AS change, NULL::integer AS source_version,
+        NULL::smallint AS schema_version,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM octavo.document AS head
     WHERE head.organization_id = $1::octavo.organization AND head.id = ANY(ARRAY(SELECT holding.id FROM holding))
@@ -516,7 +551,7 @@ SELECT
     stored.id, stored.namespace, stored.type, stored.name, locked.version, stored.created_at, stored.created_by,
     stored.created_by_kind, stored.updated_at, stored.updated_by, stored.updated_by_kind,
     CASE WHEN locked.deleted THEN stored.deleted_at END,
-    stored.epoch, stored.position_xid, stored.position_id, locked.metadata
+    stored.epoch, stored.position_xid, stored.position_id, locked.metadata, stored.schema_version
 FROM locked
 INNER JOIN octavo.document AS stored
     ON stored.organization_id = $1::octavo.organization AND stored.id = locked.id
@@ -608,7 +643,7 @@ SELECT
     false AS changed,
     stored.id, stored.namespace, stored.type, stored.name, stored.version, stored.created_at, stored.created_by,
     stored.created_by_kind, stored.updated_at, stored.updated_by, stored.updated_by_kind, stored.deleted_at,
-    stored.epoch, stored.position_xid, stored.position_id, stored.metadata
+    stored.epoch, stored.position_xid, stored.position_id, stored.metadata, stored.schema_version
 FROM unnest($2::text [], $3::text [], $4::text []) AS wanted (namespace, type, name)
 INNER JOIN octavo.document AS stored
     ON

@@ -225,7 +225,7 @@ class Compiler:
 
     def _between(self, column: str, prefix: str) -> str:
         """A prefix as a range by code point, which a b-tree finds even where the plan must not know it."""
-        end = _after(prefix)
+        end = after_prefix(prefix)
         start = f"{column} >= {self.parameter(prefix, 'text')}"
         return start if end is None else f"{start} AND {column} < {self.parameter(end, 'text')}"
 
@@ -248,7 +248,7 @@ def _is_on_attribute(node: Node) -> bool:
     return isinstance(node, Condition) and isinstance(node.subject, Attribute)
 
 
-def _after(prefix: str) -> str | None:
+def after_prefix(prefix: str) -> str | None:
     """The first text by code point that follows every text with this prefix; None if there is none."""
     kept = prefix.rstrip("\U0010ffff")
     if not kept:

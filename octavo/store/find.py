@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
+
+from msgspec import structs
 
 from octavo.errors import InvalidFilter, InvalidInput, LimitExceeded
 from octavo.postgres.pool import Row
-from octavo.store.filters import is_found
+from octavo.store.explain import explain
+from octavo.store.filters import conjuncts, is_found
+from octavo.store.leads import asked_type
 from octavo.store.question import (
     Question,
     Statement,
@@ -28,6 +33,8 @@ from octavo.values.document import Document
 from octavo.values.filter import parse
 from octavo.values.order import parse_order
 from octavo.values.page import Cursor, Page, fingerprint, parse_cursor
+from octavo.values.plan import Plan
+from octavo.values.projection import parse_projection
 
 Bind = Callable[[], Awaitable[Scope]]
 NEWEST_FIRST = "-@created_at"
@@ -58,6 +65,31 @@ class Found:
             page = await self._page_at(page.cursor)
             yield page
 
+    async def first(self) -> Document | None:
+        """The first document, or None."""
+        scope = await self._bind()
+        page = await find_page(scope, structs.replace(self.question(scope), limit=1), self._cursor)
+        return page.documents[0] if page.documents else None
+
+    async def ids(self) -> AsyncIterator[UUID]:
+        """The ids of all documents, page by page, without their bodies."""
+        scope, cursor = await self._bind(), self._cursor
+        question = structs.replace(self.question(scope), include_body=False)
+        while True:
+            page = await find_page(scope, question, cursor)
+            for document in page.documents:
+                yield document.id
+            if page.cursor is None:
+                return
+            cursor = page.cursor
+
+    async def explain(self) -> Plan:
+        """How the page at the cursor is found: it is executed, and its documents are thrown away."""
+        scope = await self._bind()
+        question = self.question(scope)
+        after = None if self._cursor is None else parse_cursor(self._cursor, question.fingerprint)
+        return await explain(scope, page_statement(question, scope.limits, after))
+
     async def __aiter__(self) -> AsyncIterator[Document]:
         async for page in self.pages():
             for document in page.documents:
@@ -78,6 +110,7 @@ def find(
     cursor: str | None = None,
     namespace: str | None = None,
     include_body: bool = True,
+    fields: Sequence[str] | None = None,
 ) -> Found:
     """Documents of a type, or of all types, for which a filter holds.
 
@@ -88,6 +121,7 @@ def find(
         cursor: where the page before ended.
         namespace: None for the scope's own, unless the filter asks for @namespace.
         include_body: without it no body is read, and `Document.body` is refused.
+        fields: only these of the body are sent, see `octavo.values.projection`.
 
     Raises:
         InvalidFilter: at once for a filter or order that means nothing; with the page for a strange cursor.
@@ -95,11 +129,22 @@ def find(
             `Limits.scanned`; names what to declare or add.
     """
     asked, ordered = as_filter(where), parse_order(order)
+    if fields is not None and not include_body:
+        raise InvalidInput("fields of a body that is not read", remedy="leave fields or include_body out")
+    projection = None if fields is None else parse_projection(fields)
 
     def question(scope: Scope) -> Question:
         _check_limit(limit, scope)
         whole = within(asked, type, namespace, scope)
-        return Question(filter=whole, order=ordered, limit=limit, include_body=include_body)
+        indexes = scope.types.ready(asked_type(conjuncts(whole.root)))
+        return Question(
+            filter=whole,
+            order=ordered,
+            limit=limit,
+            include_body=include_body,
+            projection=projection,
+            indexes=indexes,
+        )
 
     return Found(bind, question, cursor)
 
@@ -128,10 +173,11 @@ async def count(
         InvalidFilter, LimitExceeded: as `find`.
     """
     whole = within(as_filter(where), type, namespace, scope)
-    (row,) = await fetch(scope, count_statement(whole, scope.limits, cap))
+    indexes = scope.types.ready(asked_type(conjuncts(whole.root)))
+    (row,) = await fetch(scope, count_statement(whole, scope.limits, cap, indexes))
     total: int = row["total"] if cap is None else min(row["total"], cap)
     if row["refused"] and total != cap:
-        raise _refused(scope, whole, "counting documents")
+        raise refused(scope, whole, "counting documents")
     return total
 
 
@@ -216,18 +262,28 @@ def _page(scope: Scope, rows: Sequence[Row], limit: int, include_body: bool, que
 
 
 def _too_many(scope: Scope, question: Question) -> LimitExceeded:
-    if question.index_prefix is None:
-        return _refused(scope, question.filter, "ordering documents", question.order.subject.name)
-    return _refused(scope, question.filter, "finding documents")
+    if not question.has_order:
+        return refused(scope, question.filter, "ordering documents", question.order.subject.name)
+    return refused(scope, question.filter, "finding documents")
 
 
-def _refused(scope: Scope, asked: Filter, doing: str, order: str | None = None) -> LimitExceeded:
-    """Names what no index knows, and what to do about it."""
+def _declaration(asked: Filter, name: str) -> str:
+    """What to write so that an index knows a field."""
+    type = asked_type(conjuncts(asked.root))
+    if type is None:
+        return f"declare an index on the field {name!r} of a type and ask for this type"
+    if not name.isidentifier():
+        return f"declare an index on the field {name!r} of {type}: `__indexes__ = [CompositeIndex({name!r})]`"
+    return f"declare an index on the field {name!r} of {type}: `{name}: Annotated[…, octavo.Index()]`"
+
+
+def refused(scope: Scope, asked: Filter, doing: str, order: str | None = None) -> LimitExceeded:
+    """The error of a question that no index can answer: what it does not know, and what to do about it."""
     most = scope.limits.scanned
     parts = [part for part in asked.conditions if not is_found(part)]
     names = list(dict.fromkeys([*([order] if order else []), *(part.subject.name for part in parts)]))
     fields = [name for name in names if not name.startswith("@")]
-    declare = f", or declare an index on the field {fields[0]!r}" if fields else ""
+    declare = f", or {_declaration(asked, fields[0])}" if fields else ""
     return LimitExceeded(
         f"{doing} by {' and '.join(names)} would have to look at more than {most} documents",
         remedy=f"narrow it by a namespace, a type or an equal field{declare}",

@@ -5,6 +5,7 @@
 --   {scope}     what the index in question narrows to: namespace, type, the cursor, a range of the sort value
 --   {narrowed}  what indexes find, in {scope}             {rest}   what has to be looked at
 --   {key}       the sort value   {order}, {key_order}    the order by it and the id, in octavo.lookup and outside
+--   {body}      the body, or the wanted fields of it
 --   {limit}     documents of the page and one more       {bound}, {most}  one more than may be looked at
 
 -- fragment: page
@@ -12,7 +13,7 @@
 SELECT
     (SELECT count(*) FROM candidate) AS candidates, key, refused,
     id, namespace, type, name, version, created_at, created_by, created_by_kind, updated_at, updated_by,
-    updated_by_kind, deleted_at, epoch, position_xid, position_id, metadata, body
+    updated_by_kind, deleted_at, epoch, position_xid, position_id, metadata, schema_version, body
 FROM (
     SELECT
         candidate.key, candidate.document_id, candidate.refused, found.*,
@@ -24,10 +25,11 @@ FROM (
         SELECT
             head.id, head.namespace, head.type, head.name, head.version, head.created_at, head.created_by,
             head.created_by_kind, head.updated_at, head.updated_by, head.updated_by_kind, head.deleted_at,
-            head.epoch, head.position_xid, head.position_id, head.metadata, body.value AS body, body.bytes
+            head.epoch, head.position_xid, head.position_id, head.metadata, head.schema_version,
+            body.value AS body, body.bytes
         FROM octavo.document AS head
         LEFT JOIN LATERAL (
-            SELECT stored.value, stored.bytes
+            SELECT {body} AS value, stored.bytes
             FROM octavo.body AS stored
             WHERE
                 {with_body}

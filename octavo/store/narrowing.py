@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from octavo.store.filters import Compiler, found_part
-from octavo.store.labelled import is_on_labels
+from octavo.store.labelled import asks_labels, is_on_labels
+from octavo.store.leads import Lead
 from octavo.values.condition import Condition, Every, Field, Filter, Node
 
 
@@ -35,9 +36,16 @@ class Index(msgspec.Struct, frozen=True):
         return f"({self.leading}) AND ({scope} AND {self.hidden}) IS TRUE"
 
 
-def index_for(compiler: Compiler, asked: list[Node]) -> Index | None:
-    """The index for conditions that must all hold; None if nothing of them can be found by one."""
+def index_for(compiler: Compiler, asked: list[Node], lead: Lead | None = None) -> Index | None:
+    """The index for conditions that must all hold; None if nothing of them can be found by one.
+
+    Args:
+        lead: the declared index that leads; see `leads_to`.
+    """
     found = [part for node in asked if (part := found_part(node)) is not None]
+    if lead is not None:
+        others = [part for part in found if part not in lead.found]
+        return Index(lead.sql(compiler), _found_sql(compiler, others))
     if not found:
         return None
     leading = [part for part in found if _is_in_gin(part)]
@@ -46,10 +54,25 @@ def index_for(compiler: Compiler, asked: list[Node]) -> Index | None:
     if labels and not is_by_key:
         fields = _found_sql(compiler, leading) if leading else None
         return Index(compiler.led_by_labels(labels, fields), sql_of(compiler, found), hidden_says_all=True)
+    among_others = [part for part in found if asks_labels(Filter(part))]
+    if among_others and not is_by_key:
+        return Index(_found_sql(compiler, among_others), sql_of(compiler, found), hidden_says_all=True)
     if not leading or is_by_key:
         return Index(_found_sql(compiler, found), None)
     others = [part for part in found if not _is_in_gin(part)]
     return Index(_found_sql(compiler, leading), _found_sql(compiler, others))
+
+
+def leads_to(asked: list[Node], lead: Lead | None) -> Lead | None:
+    """The declared index, if it shall lead to documents for which all of `asked` hold.
+
+    It stands back where other conditions are equalities: these are mostly rarer than a range, and whoever has it
+    otherwise declares an index on both fields.
+    """
+    if lead is None:
+        return None
+    others = [part for node in asked if node not in lead.found and (part := found_part(node)) is not None]
+    return None if any(_is_in_gin(part) or _is_key(part) for part in others) else lead
 
 
 def sql_of(compiler: Compiler, parts: list[Node]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from octavo.errors import InvalidFilter
 from octavo.postgres.statements import load
 from octavo.store import jsonpath
 from octavo.store.filters import LOOKUP, Compiler, conjuncts, is_found
-from octavo.store.narrowing import index_for, sql_of
+from octavo.store.leads import Lead, TypeIndex, narrowing_lead, ordering_lead
+from octavo.store.narrowing import index_for, leads_to, sql_of
 from octavo.store.scope import Limits
 from octavo.values.condition import Attribute, Condition, Field, Filter, Kind, Node
 from octavo.values.json import decode
@@ -40,12 +41,14 @@ _TYPES: Mapping[Kind, str] = {"moment": "timestamptz", "text": "text", "id": "uu
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Which documents, in which order, and how many of them a page."""
+    """Which documents, in which order, how many of them a page, and what of their bodies (None for all)."""
 
     filter: Filter
     order: Order
     limit: int
     include_body: bool
+    projection: bytes | None = None
+    indexes: tuple[TypeIndex, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -68,6 +71,18 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
                 return prefix
         return None
 
+    @property
+    def ordering_lead(self) -> Lead | None:
+        """The declared index that has the order; None if none has."""
+        if isinstance(self.order.subject, Attribute):
+            return None
+        return ordering_lead(self.parts, self.order.subject, self.indexes)
+
+    @property
+    def has_order(self) -> bool:
+        """Whether an index has the order, so that nothing has to be sorted."""
+        return self.index_prefix is not None or self.ordering_lead is not None
+
 
 class Statement(msgspec.Struct, frozen=True):
     """A statement and the values of its parameters from $2 on."""
@@ -79,17 +94,23 @@ class Statement(msgspec.Struct, frozen=True):
 def page_statement(question: Question, limits: Limits, after: Cursor | None) -> Statement:
     """The statement of one page."""
     builder = _Builder(question, limits, after)
-    prefix = question.index_prefix
-    text = builder.sorted() if prefix is None else builder.ordered(prefix)
+    lead = question.ordering_lead
+    if lead is not None:
+        text = builder.along(lead)
+    else:
+        text = builder.ordered(question.index_prefix) if question.has_order else builder.sorted()
     return Statement(text, builder.arguments)
 
 
-def count_statement(filter: Filter, limits: Limits, cap: int | None) -> Statement:
+def count_statement(
+    filter: Filter, limits: Limits, cap: int | None, indexes: Sequence[TypeIndex] = ()
+) -> Statement:
     """The statement that counts, up to a cap."""
     compiler = Compiler(LOOKUP, FIRST_PARAMETER)
     asked = conjuncts(filter.root)
-    rest = [part for part in asked if not is_found(part)]
-    index = index_for(compiler, asked)
+    lead = leads_to(asked, narrowing_lead(asked, indexes))
+    rest = _unfound(asked, lead)
+    index = index_for(compiler, asked, lead)
     narrowed = "true" if index is None else index.within("true")
     if not rest:
         parts = {"narrowed": narrowed, "limit": compiler.parameter(cap, "bigint")}
@@ -154,27 +175,34 @@ class _Builder:
             "key": self._inside.key,
             "order": self._inside.order,
             "key_order": self._outside.order,
-            **_page_parts(self._compiler, question.limit, question.include_body, limits),
+            **_page_parts(self._compiler, question.limit, question.include_body, limits, question.projection),
         }
 
     @property
     def arguments(self) -> list[object]:
         return self._compiler.arguments
 
-    def ordered(self, prefix: tuple[str, ...]) -> str:
+    def ordered(self, prefix: tuple[str, ...] | None) -> str:
         """Along the index that has the order, or by the index that knows the filter."""
-        compiler, order, most = self._compiler, self._question.order.subject.name, self._limits.scanned + 1
-        parts = self._question.parts
-        scope = [part for part in parts if _is_in_scope(part, prefix, order)]
-        asked = [part for part in parts if not _is_in_scope(part, prefix, order)]
-        rest = [part for part in asked if not is_found(part)]
-        self._parts["scope"] = (
-            f"({sql_of(compiler, scope)}) AND {_behind(compiler, self._after, self._inside)}"
-        )
+        order, parts = self._question.order.subject.name, self._question.parts
+        scope = [part for part in parts if _is_in_scope(part, prefix or (), order)]
+        asked = [part for part in parts if part not in scope]
+        lead = leads_to(asked, narrowing_lead(parts, self._question.indexes))
+        return self._walked(sql_of(self._compiler, scope), asked, lead)
+
+    def along(self, lead: Lead) -> str:
+        """Along the declared index that has the order, or by another one that knows the rest of the filter."""
+        asked = [part for part in self._question.parts if part not in lead.found]
+        return self._walked(lead.sql(self._compiler), asked, None)
+
+    def _walked(self, scope: str, asked: list[Node], lead: Lead | None) -> str:
+        compiler, most = self._compiler, self._limits.scanned + 1
+        rest = _unfound(asked, lead)
+        self._parts["scope"] = f"({scope}) AND {_behind(compiler, self._after, self._inside)}"
         if not asked:
             return fill("list_page", self._parts)
-        index = index_for(compiler, asked)
-        self._parts["walked"] = sql_of(compiler, asked) if rest or index is None else index.condition
+        index = index_for(compiler, asked, lead)
+        self._parts["walked"] = sql_of(compiler, asked) if rest or index is None or lead else index.condition
         self._parts["bound"] = compiler.parameter(most if rest else _UNBOUNDED, "bigint")
         if index is None:
             return fill("scan_page", self._parts)
@@ -187,20 +215,26 @@ class _Builder:
     def sorted(self) -> str:
         """What indexes find of the filter, sorted."""
         compiler, parts = self._compiler, self._question.parts
-        index = index_for(compiler, parts)
+        lead = leads_to(parts, narrowing_lead(parts, self._question.indexes))
+        index = index_for(compiler, parts, lead)
         self._parts["narrowed"] = "true" if index is None else index.within("true")
-        self._parts["rest"] = sql_of(compiler, [part for part in parts if not is_found(part)])
+        self._parts["rest"] = sql_of(compiler, _unfound(parts, lead))
         self._parts["after"] = _behind(compiler, self._after, self._outside)
         self._parts["bound"] = compiler.parameter(self._limits.scanned + 1, "bigint")
         return fill("sort_page", self._parts)
 
     def _sort(self, order: Order) -> _Sort:
+        lead = self._question.ordering_lead
+        if lead is not None:
+            # The paths as literals, word for word as in the index.
+            return _Sort(lead.index.keys[len(lead.equal)], "document_id", "jsonb", order.descending)
         if isinstance(order.subject, Attribute):
             key, type = LOOKUP.expressions[order.subject.name], _TYPES[order.subject.kind]
             return _Sort(key, "document_id", type, order.descending)
         column = LOOKUP.expressions[order.subject.source]
-        path = self._compiler.parameter(jsonpath.first_scalar(order.subject), "jsonpath")
-        key = f"coalesce(jsonb_path_query_first({column}, {path}, '{{}}', true), 'null')"
+        scalars = self._compiler.parameter(jsonpath.first_scalar(order.subject), "jsonpath")
+        place = self._compiler.parameter(jsonpath.path(order.subject), "jsonpath")
+        key = f"octavo.sort_value({column}, {scalars}, {place})"
         return _Sort(key, "document_id", "jsonb", order.descending)
 
 
@@ -229,12 +263,24 @@ def fill(name: str, parts: Mapping[str, str]) -> str:
     return "".join(pieces)
 
 
-def _page_parts(compiler: Compiler, limit: int, include_body: bool, limits: Limits) -> dict[str, str]:
+def _page_parts(
+    compiler: Compiler, limit: int, include_body: bool, limits: Limits, projection: bytes | None = None
+) -> dict[str, str]:
+    body = "stored.value"
+    if projection is not None:
+        body = f"octavo.project({body}, {compiler.parameter(projection, 'jsonb')})"
     return {
+        "body": body,
         "limit": compiler.parameter(limit + 1, "bigint"),
         "with_body": compiler.parameter(include_body, "boolean"),
         "page_bytes": compiler.parameter(limits.page_bytes, "bigint"),
     }
+
+
+def _unfound(asked: list[Node], lead: Lead | None) -> list[Node]:
+    """What has to be looked at, because no index finds it exactly."""
+    found = [] if lead is None else lead.found
+    return [part for part in asked if not is_found(part) and part not in found]
 
 
 def _is_in_scope(part: Node, prefix: tuple[str, ...], order: str) -> bool:

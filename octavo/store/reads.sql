@@ -1,8 +1,13 @@
+-- fragment: deleted_at
+-- What has expired counts as deleted, also before the sweep has come.
+    CASE WHEN head.expires_at <= now() THEN head.expires_at ELSE head.deleted_at END AS deleted_at,
+
 -- fragment: head_document
 SELECT
     head.id, head.namespace, head.type, head.name, head.version, head.created_at, head.created_by,
-    head.created_by_kind, head.updated_at, head.updated_by, head.updated_by_kind, head.deleted_at,
-    head.epoch, head.position_xid, head.position_id, head.metadata, body.value AS body
+    head.created_by_kind, head.updated_at, head.updated_by, head.updated_by_kind,
+    -- include: deleted_at
+    head.epoch, head.position_xid, head.position_id, head.metadata, head.schema_version, body.value AS body
 FROM octavo.document AS head
 INNER JOIN octavo.body AS body
     ON body.organization_id = $1::octavo.organization AND body.hash = head.body_hash
@@ -14,7 +19,8 @@ SELECT
     version.created_by_kind AS updated_by_kind,
     CASE WHEN version.change = 'deleted' THEN version.created_at ELSE head.deleted_at END AS deleted_at,
     version.change = 'deleted' AS tombstone,
-    head.epoch, head.position_xid, head.position_id, version.metadata, body.value AS body
+    head.epoch, head.position_xid, head.position_id, version.metadata, version.schema_version,
+    body.value AS body
 FROM octavo.document AS head
 INNER JOIN octavo.version AS version
     ON version.organization_id = $1::octavo.organization AND version.document_id = head.id
@@ -39,7 +45,11 @@ WHERE
 -- name: get_documents
 -- $2 ids.
 -- include: head_document
-WHERE head.organization_id = $1::octavo.organization AND head.id = ANY($2::uuid []) AND head.deleted_at IS NULL
+WHERE
+    head.organization_id = $1::octavo.organization
+    AND head.id = ANY($2::uuid [])
+    AND head.deleted_at IS NULL
+    AND (head.expires_at > now()) IS NOT FALSE
 
 -- name: find_id
 -- $2 namespace, $3 type, $4 name.

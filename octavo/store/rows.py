@@ -28,6 +28,7 @@ def document_from_row(row: Row, shard: int, *, body: bytes | None = None, change
         deleted_at=row["deleted_at"],
         position=position_from_row(row, shard),
         changed=changed,
+        schema_version=row["schema_version"],
         raw_body=row["body"] if body is None else body,
         raw_metadata=row["metadata"],
     )

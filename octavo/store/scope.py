@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from octavo.postgres.pool import Runner
+from octavo.store.known import KnownTypes
 from octavo.values.actor import Origin
 
 
@@ -27,6 +28,7 @@ class Scope(msgspec.Struct, frozen=True):
     Attributes:
         runner: the pool (each call commits by itself) or an open transaction (the caller commits).
         committed: told after a change was committed, to wake the readers of the log.
+        types: the document types of the open database.
     """
 
     runner: Runner
@@ -36,6 +38,7 @@ class Scope(msgspec.Struct, frozen=True):
     limits: Limits
     committed: Callable[[], None]
     shard: int = 0
+    types: KnownTypes = msgspec.field(default_factory=KnownTypes)
 
     def change(self, *arguments: object) -> tuple[object, ...]:
         """The arguments of a change: organization and origin first, as `changes.sql` numbers them."""

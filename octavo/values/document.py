@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -13,6 +13,7 @@ from octavo.values.actor import Actor
 from octavo.values.json import decode
 from octavo.values.position import Position
 
+Typed = TypeVar("Typed", covariant=True)
 Change = Literal["created", "updated", "reverted", "deleted", "restored"]
 
 
@@ -24,6 +25,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         position: a place in the log at which this state is included; give it to a search as `after=`.
         changed: False when a write found nothing to change and therefore made no version.
         deleted_at: when it was deleted; only calls that ask for deleted documents return such.
+        schema_version: the version of its type it was written as; 0: nobody said.
     """
 
     id: UUID
@@ -38,6 +40,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     deleted_at: datetime | None
     position: Position
     changed: bool = True
+    schema_version: int = 0
     raw_body: bytes
     raw_metadata: bytes
 
@@ -61,6 +64,15 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         metadata: dict[str, Any] = self.__dict__["_metadata"]
         return metadata
 
+    def to(self, model: Reads[Typed]) -> Typed:
+        """The body as its document type, brought up to the version of `model` if it was written as an older one.
+
+        Raises:
+            InvalidInput: another type, or listed without its body. InvalidBody: the body does not fit.
+        """
+        _ = self.body  # refuses a document listed without it
+        return model.read(self)
+
     def as_dict(self) -> dict[str, Any]:
         """The document as plain data, as `--json` prints it."""
         return {
@@ -79,6 +91,14 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             "position": str(self.position),
             "changed": self.changed,
         }
+
+
+class Reads(Protocol[Typed]):
+    """What makes a document into a value of its own, as every `octavo.values.type.DocumentType` does."""
+
+    def read(self, document: Document, /) -> Typed:
+        """The document as that value."""
+        ...
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from tests.databases import administrator, connect
 
 OF_THE_ORGANIZATION = "(NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid"
 # Tables of the record as a whole. Of these the role of calls may at most read.
-OF_ALL = "epoch", "migration"
+OF_ALL = "epoch", "migration", "document_type"
 
 TABLES = """
 SELECT

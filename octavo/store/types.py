@@ -1,0 +1,175 @@
+"""The registry of document types: one for the whole database, because types are the application's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from octavo.errors import AlreadyExists, Conflict, IncompatibleType, InvalidInput, NotFound
+from octavo.postgres.pool import Row, Runner
+from octavo.postgres.statements import load
+from octavo.store import jsonpath
+from octavo.store.known import KnownTypes
+from octavo.store.leads import TypeIndex
+from octavo.store.scope import Scope
+from octavo.values.declared import MAX_INDEXES, Declaration, DeclaredIndex, incompatible
+from octavo.values.document import Difference
+from octavo.values.json import decode, encode
+
+_sql = load("octavo.store", "types.sql")
+
+
+class RegisteredType(msgspec.Struct, frozen=True):
+    """A version of a type, as the database knows it."""
+
+    declaration: Declaration
+    registered_at: datetime
+    registered_by: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The version as plain data."""
+        known = self.declaration
+        return {
+            "name": known.name,
+            "version": known.version,
+            "schema": known.schema,
+            "indexes": [str(index) for index in known.indexes],
+            "registered_at": self.registered_at.isoformat(),
+            "registered_by": self.registered_by,
+        }
+
+
+async def listing(runner: Runner) -> list[RegisteredType]:
+    """Every version of every type, by name, the newest version first."""
+    return [_registered(row) for row in await runner.fetch(_sql.list_types)]
+
+
+def newest(registered: Sequence[RegisteredType]) -> list[RegisteredType]:
+    """The newest version of each type."""
+    found: dict[str, RegisteredType] = {}
+    for one in registered:
+        found.setdefault(one.declaration.name, one)
+    return list(found.values())
+
+
+def refuse_incompatible(known: Declaration, declared: Declaration) -> None:
+    """Raise `IncompatibleType` when a type was changed under the same version."""
+    differences = incompatible(known.schema, declared.schema)
+    if differences:
+        raise IncompatibleType(
+            f"{declared.name} was changed under version {declared.version}: {_told(differences)}",
+            remedy=f"make it version {declared.version + 1}, with an upcast from version {declared.version}",
+            type=declared.name,
+            version=declared.version,
+            differences=[f"{one.kind} {one.path}" for one in differences],
+        )
+
+
+async def register(system: Runner, declared: Declaration, who: str, known: Declaration | None) -> None:
+    """Write a version of a type; `known` is what the database knew of this version.
+
+    Raises:
+        IncompatibleType; InvalidInput: more than 20 indexes, or an index that cannot be made.
+        Conflict: somebody else registered this version just now.
+    """
+    if len(declared.indexes) > MAX_INDEXES:
+        raise InvalidInput(
+            f"{declared.name} declares {len(declared.indexes)} indexes", remedy=f"the limit is {MAX_INDEXES}"
+        )
+    for index in declared.indexes:
+        TypeIndex(declared.name, index).check()
+    if known is not None:
+        refuse_incompatible(known, declared)
+    row = await system.fetchrow(
+        _sql.register_type,
+        declared.name,
+        declared.version,
+        encode(declared.schema),
+        msgspec.json.encode(declared.indexes),
+        declared.digest,
+        who,
+        None if known is None else known.digest,
+    )
+    if row is None:
+        raise Conflict(f"{declared.name} is being registered by another process", remedy="try again")
+
+
+async def declared_indexes(runner: Runner) -> tuple[list[TypeIndex], frozenset[str]]:
+    """What the newest versions of all types declare, and names of the indexes that are complete."""
+    row = await runner.fetchrow(_sql.valid_indexes)
+    assert row is not None
+    types = newest(await listing(runner))
+    indexes = [
+        TypeIndex(one.declaration.name, index, row["by_code_point"])
+        for one in types
+        for index in one.declaration.indexes
+    ]
+    return indexes, frozenset(row["names"])
+
+
+async def refresh(runner: Runner, known: KnownTypes) -> None:
+    """Learn which declared indexes may be used."""
+    known.learn(*await declared_indexes(runner))
+
+
+async def set_strict(system: Runner, organization: str, namespace: str, strict: bool) -> list[str]:
+    """Say whether a namespace of an organization takes registered types only; returns those that do."""
+    row = await system.fetchrow(_sql.set_strict, organization, namespace, strict)
+    if row is None:
+        raise NotFound(f"there is no organization {organization!r}", remedy="see `octavo org list`")
+    namespaces: list[str] = decode(row["namespaces"])
+    return sorted(namespaces)
+
+
+async def page_of_type(scope: Scope, type: str, after: UUID, limit: int) -> Sequence[Row]:
+    """Live documents of a type by id, as stored, from all namespaces of the organization."""
+    return await scope.runner.fetch(_sql.page_of_type, scope.organization, type, after, limit)
+
+
+async def taken(scope: Scope, error: AlreadyExists, bodies: Sequence[bytes]) -> AlreadyExists:
+    """The error that names the type and the field of a unique value that another document has.
+
+    Outside a transaction it names that document too; inside one PostgreSQL answers nothing any more.
+    """
+    index = scope.types.index(str(error.fields.get("constraint")))
+    if index is None:
+        return error
+    (name,) = index.declared.fields
+    holder = await _holder(scope, index, bodies[0]) if len(bodies) == 1 else None
+    return AlreadyExists(
+        f"another {index.type} in {scope.namespace!r} has this {name}" + (f": {holder}" if holder else ""),
+        remedy="read or change that one, or choose another value",
+        type=index.type,
+        field=name,
+        id=None if holder is None else str(holder),
+    )
+
+
+async def _holder(scope: Scope, index: TypeIndex, body: bytes) -> UUID | None:
+    try:
+        row = await scope.runner.fetchrow(
+            _sql.holder_of,
+            scope.organization,
+            scope.namespace,
+            index.type,
+            jsonpath.path(index.declared.subjects[0]),
+            body,
+        )
+    except Conflict:
+        return None  # the transaction has failed
+    return None if row is None else row["document_id"]
+
+
+def _told(differences: Sequence[Difference]) -> str:
+    shown = ", ".join(f"{one.kind} {one.path}" for one in differences[:5])
+    return shown + (f" and {len(differences) - 5} more" if len(differences) > 5 else "")
+
+
+def _registered(row: Row) -> RegisteredType:
+    indexes = msgspec.convert(decode(row["indexes"]), tuple[DeclaredIndex, ...])
+    declaration = Declaration(row["name"], row["version"], decode(row["schema"]), indexes)
+    return RegisteredType(declaration, row["registered_at"], row["registered_by"])

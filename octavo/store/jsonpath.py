@@ -8,12 +8,12 @@ error. Values stand in the predicate as literals, as JSON writes them; the predi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import msgspec
 
-from octavo.values.condition import Condition, Either, Every, Field, Node
+from octavo.values.condition import Condition, Either, Every, Field, Node, Not
 
 Source = Literal["body", "metadata"]
 # As octavo.filter_fields() does: a string of the body that is longer (in UTF-8) is kept as {"$sha256": hex}.
@@ -21,6 +21,8 @@ LONG_STRING_BYTES = 2_000
 DIGEST_KEY = "$sha256"
 MAX_WITNESSES = 20
 _encoder = msgspec.json.Encoder()
+_STANDS_FOR = {"string": DIGEST_KEY, "array": "$elements"}
+_ALWAYS, _NEVER = "1 == 1", "1 == 0"
 _COMPARE = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
@@ -32,22 +34,26 @@ def predicate(node: Node, source: Source, digested: bool) -> str | None:
     """
     match node:
         case Condition(subject=Field() as field) if field.source == source:
-            return _said(field, node, digested)
+            return _said(path(field), node, digested)
         case Every(parts=parts) | Either(parts=parts) if parts:
             said = [predicate(part, source, digested) for part in parts]
             return _joined(node, said) if None not in said else None
     return None
 
 
-def narrowed(node: Node, source: Source, digested: bool) -> str | None:
-    """A predicate that holds wherever the node does, and that a GIN index (jsonb_path_ops) finds; or None."""
+def narrowed(node: Node, source: Source, digested: bool, base: str = "$") -> str | None:
+    """A predicate that holds wherever the node does, and that a GIN index (jsonb_path_ops) finds; or None.
+
+    Args:
+        base: where the paths of its fields begin.
+    """
     match node:
         case Condition(subject=Field() as field) if field.source == source:
-            return (_said if is_found(node) else _witnessed)(field, node, digested)
+            return (_said if is_found(node) else _witnessed)(path(field, base), node, digested)
         case Every(parts=parts):
-            return _joined(node, [narrowed(part, source, digested) for part in parts])
+            return _joined(node, [narrowed(part, source, digested, base) for part in parts])
         case Either(parts=parts):
-            found = [narrowed(part, source, digested) for part in parts]
+            found = [narrowed(part, source, digested, base) for part in parts]
             return _joined(node, found) if None not in found else None
     return None
 
@@ -67,9 +73,9 @@ def is_found(condition: Condition) -> bool:
     return False
 
 
-def path(field: Field) -> str:
+def path(field: Field, base: str = "$") -> str:
     """The jsonpath of a field: `$."address"."city"`."""
-    return "$" + "".join(f".{literal(key)}" for key in field.path)
+    return base + "".join(f".{literal(key)}" for key in field.path)
 
 
 def first_scalar(field: Field) -> str:
@@ -105,25 +111,76 @@ def _joined(node: Every | Either, predicates: list[str | None]) -> str | None:
     return f"({word.join(said)})" if said else None
 
 
-def _said(field: Field, condition: Condition, digested: bool) -> str | None:
-    if condition.operator in {"eq", "contains", "in"}:
-        return _equality(field, condition, digested)
-    at, operand = path(field), condition.operand
+def _said(at: str, condition: Condition, digested: bool) -> str | None:
+    """A condition on what is at a path."""
+    operand = condition.operand
     match condition.operator:
+        case "eq" | "contains" | "in":
+            return _equality(at, condition, digested)
         case "exists":
             return f"exists({at})"
         case "prefix":
             return f"{at} starts with {literal(operand)}"
         case "regex":
             return like(at, operand)
-    return f"{at} {_COMPARE[condition.operator]} {literal(operand)}"
+        case "gt" | "gte" | "lt" | "lte" as operator:
+            return f"{at} {_COMPARE[operator]} {literal(operand)}"
+    return _of_kind(at, condition, digested)
 
 
-def _equality(field: Field, condition: Condition, digested: bool) -> str | None:
+def _of_kind(at: str, condition: Condition, digested: bool) -> str:
+    """A condition on what kind of value is at a path."""
+    operand = condition.operand
+    match condition.operator:
+        case "mod":
+            return f'exists({at} ? (@.type() == "number" && @ % {operand[0]} == {operand[1]}))'
+        case "size":
+            return _of_array(at, _field(condition), lambda array: f"{array}.size() == {operand}")
+        case "element":
+            asked = _inside(operand, digested)
+            return _of_array(at, _field(condition), lambda array: f"exists({array}[*] ? ({asked}))")
+    return _of_type(at, operand, digested)
+
+
+def _of_type(at: str, kind: str, digested: bool) -> str:
+    """`type()` takes an array for one, and `[*]` gives its elements; what stands for a long value counts as it."""
+    said = [f"{place}.type() == {literal(kind)}" for place in (at, f"{at}[*]")]
+    if digested and kind in _STANDS_FOR:
+        said.append(f"exists({at}.{literal(_STANDS_FOR[kind])})")
+    return f"({' || '.join(said)})"
+
+
+def _of_array(at: str, field: Field, say: Callable[[str], str]) -> str:
+    """A predicate of one array at a path.
+
+    Several may be found there. A filter step looks at the objects that hold them one by one, and each has one.
+    """
+    if not field.path:
+        return f'({at}.type() == "array" && {say(at)})'
+    key = f".{literal(field.path[-1])}"
+    holder, held = at.removesuffix(key), f"@{key}"
+    return f'exists({holder} ? (@.type() == "object" && {held}.type() == "array" && {say(held)}))'
+
+
+def _inside(node: Node, digested: bool) -> str:
+    """A node as a predicate on an element, `@`; everything in it can be said, as was checked when it was parsed."""
+    match node:
+        case Condition():
+            return _said(path(_field(node), "@"), node, digested) or _NEVER
+        case Not(part=part):
+            inner = _inside(part, digested)
+            # Comparisons of what does not compare are unknown, and so is what is not that.
+            return f"(({inner}) is unknown || !({inner}))"
+        case Every(parts=parts):
+            return " && ".join(f"({_inside(part, digested)})" for part in parts) or _ALWAYS
+        case Either(parts=parts):
+            return " || ".join(f"({_inside(part, digested)})" for part in parts)
+
+
+def _equality(at: str, condition: Condition, digested: bool) -> str | None:
     choices = condition.operand if condition.operator == "in" else [condition.operand]
     if not choices or any(_is_container(choice) for choice in choices):
         return None
-    at = path(field)
     said = [_equal(at, stored(choice) if digested else choice) for choice in choices]
     if None in choices and condition.operator != "contains":
         said.append(f"!exists({at})")
@@ -136,13 +193,15 @@ def _equal(at: str, choice: Any) -> str:
     return f"{at} == {literal(choice)}"
 
 
-def _witnessed(field: Field, condition: Condition, digested: bool) -> str | None:
-    """Scalars that are there wherever a container is equal to the operand or contains it."""
+def _witnessed(at: str, condition: Condition, digested: bool) -> str | None:
+    """Scalars that are there wherever a container equals the operand or contains it, or an element satisfies it."""
+    if condition.operator == "element":
+        return narrowed(condition.operand, _field(condition).source, digested, f"{at}[*]")
     if condition.operator not in {"eq", "contains"} or not _is_container(condition.operand):
         return None
     operand = stored(condition.operand) if digested else condition.operand
     # A filter step looks one level deeper than a comparison: the field may be an array of such containers.
-    found = [f"exists({path(field)} ? ({witness}))" for witness in _witnesses("@", operand, 0)]
+    found = [f"exists({at} ? ({witness}))" for witness in _witnesses("@", operand, 0)]
     return " && ".join(found[:MAX_WITNESSES]) or None
 
 
@@ -157,6 +216,11 @@ def _witnesses(at: str, operand: Any, arrays: int) -> Iterator[str]:
                 yield from _witnesses(at, element, 1)
     else:
         yield f"{at} == {literal(operand)}"
+
+
+def _field(condition: Condition) -> Field:
+    assert isinstance(condition.subject, Field)
+    return condition.subject
 
 
 def _is_container(value: object) -> bool:

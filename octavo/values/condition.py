@@ -20,7 +20,22 @@ from octavo.values.json import encode
 
 MAX_NAME_LENGTH = 1_000
 
-Operator = Literal["eq", "in", "gt", "gte", "lt", "lte", "exists", "contains", "prefix", "regex"]
+Operator = Literal[
+    "eq",
+    "in",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "exists",
+    "contains",
+    "prefix",
+    "regex",
+    "size",
+    "type",
+    "mod",
+    "element",
+]
 Kind = Literal["id", "text", "integer", "moment", "labels"]
 ATTRIBUTES: Mapping[str, Kind] = {
     "@id": "id",
@@ -60,7 +75,8 @@ class Condition(msgspec.Struct, frozen=True, tag=True):
     """One operator on one subject.
 
     The operand is JSON for a field and of the attribute's kind for an attribute; `in` has a list of operands,
-    `regex` a pattern and its flags, `exists` none.
+    `regex` a pattern and its flags, `mod` a divisor and its remainder, `exists` none. That of `element` is a
+    node again, whose fields begin at the element.
     """
 
     subject: Field | Attribute
@@ -160,6 +176,8 @@ def _meant(name: str) -> str:
 
 def _conditions(node: Node) -> list[Condition]:
     match node:
+        case Condition(operator="element"):
+            return [node, *_conditions(node.operand)]
         case Condition():
             return [node]
         case Not(part=part):

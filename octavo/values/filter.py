@@ -12,7 +12,11 @@ r"""Filters are values: conditions in MongoDB's operator style, checked once and
     $regex               is a string in which PostgreSQL's `like_regex` finds the pattern; $options: i, s, m
     $contains            contains the operand: {"a": 1} is in {"a": 1, "b": 2}, [1] and 1 are in [1, 2]
     $all                 equals each of the operands
+    $mod                 is a number with this remainder: [divisor, remainder], as [2, 0] for even ones
+    $type                is a string, number, boolean, null, object or array, or one of a list of them
     $exists              is there (true) or not there (false)
+    $size                is an array of so many elements
+    $elemMatch           is an array with an element that satisfies all of a filter, or of operators
     $ne $nin $not $nor   exactly when $eq, $in, the operators, the filters do not hold: a missing field too
 
 Null: `{"field": None}` holds when the field is null or not there; `$exists` tells the two apart. Numbers are
@@ -48,8 +52,19 @@ from octavo.values.condition import (
     every,
     parse_subject,
 )
+from octavo.values.element import within_element
 from octavo.values.label import label_condition
-from octavo.values.operand import choices_of, is_list, json_operand, operand_of, shown, text_operand
+from octavo.values.operand import (
+    choices_of,
+    count_operand,
+    is_list,
+    json_operand,
+    operand_of,
+    remainder_operand,
+    shown,
+    text_operand,
+    type_operand,
+)
 
 MAX_CONDITIONS = 100
 MAX_DEPTH = 10
@@ -88,7 +103,7 @@ def _entry(name: object, value: object, depth: int) -> Node:
         raise InvalidFilter(f"{shown(name)} is not the name of a field", remedy="names are strings")
     if name in _LOGICAL:
         return _LOGICAL[name](_filters(name, value, depth))
-    if name in _OPERATORS:
+    if name in _OPERATORS or name == "$elemMatch":
         raise InvalidFilter(f"{name} stands without a field", remedy=f'write {{"field": {{"{name}": …}}}}')
     if name.startswith("$"):
         raise _unknown_operator(name)
@@ -125,6 +140,8 @@ def _operation(
         return _not(about, operand, depth + 1)
     if operator == "$regex":
         return _regex(about, operand, siblings.get("$options", ""))
+    if operator == "$elemMatch":
+        return _element(_field(about, operator), operand, depth + 1)
     if isinstance(operator, str) and operator in _OPERATORS:
         return _OPERATORS[operator](about, operator, operand)
     if str(operator).startswith("$"):
@@ -146,6 +163,21 @@ def _not(about: Field | Attribute, operand: object, depth: int) -> Node:
             f"{about.name}: $not has {shown(operand)}", remedy='give it operators, as in {"$not": {"$gt": 5}}'
         )
     return Not(_on_subject(about, operand, depth))
+
+
+def _element(about: Field, operand: object, depth: int) -> Node:
+    """A filter on the fields of an element, or operators on the element itself."""
+    _check_depth(depth)
+    if not isinstance(operand, Mapping) or not operand:
+        raise InvalidFilter(
+            f"{about.name}: $elemMatch has {shown(operand)}",
+            remedy='give it a filter, as in {"$elemMatch": {"year": 2003}}, or operators',
+        )
+    if all(str(key).startswith("$") and key not in _LOGICAL for key in operand):
+        asked = _on_subject(Field("body", (), about.name), operand, depth)
+    else:
+        asked = _filter(operand, "$elemMatch", depth)
+    return Condition(about, "element", within_element(about, asked))
 
 
 def _eq(about: Field | Attribute, operator: str, operand: object) -> Node:
@@ -208,6 +240,24 @@ def _regex(about: Field | Attribute, pattern: object, options: object) -> Node:
     return Condition(about, "regex", [text, "".join(sorted(set(options)))])
 
 
+def _size(about: Field | Attribute, operator: str, operand: object) -> Node:
+    field = _field(about, operator)
+    return Condition(field, "size", count_operand(field, operator, operand))
+
+
+def _type(about: Field | Attribute, operator: str, operand: object) -> Node:
+    field, kinds = _field(about, operator), operand if is_list(operand) else [operand]
+    if not kinds:
+        raise InvalidFilter(f"{about.name}: $type has no operand", remedy="give at least one type")
+    asked = [Condition(field, "type", type_operand(field, operator, kind)) for kind in kinds]
+    return asked[0] if len(asked) == 1 else Either(tuple(asked))
+
+
+def _mod(about: Field | Attribute, operator: str, operand: object) -> Node:
+    field = _field(about, operator)
+    return Condition(field, "mod", remainder_operand(field, operator, operand))
+
+
 def _negated(operation: Callable[[Field | Attribute, str, object], Node]) -> Callable[..., Node]:
     return lambda about, operator, operand: Not(operation(about, operator, operand))
 
@@ -222,6 +272,9 @@ _OPERATORS: Mapping[str, Callable[[Field | Attribute, str, object], Node]] = {
     "$contains": _contains,
     "$all": _all,
     "$prefix": _prefix,
+    "$size": _size,
+    "$type": _type,
+    "$mod": _mod,
     "$regex": lambda about, _, pattern: _regex(about, pattern, ""),
 }
 _LOGICAL: Mapping[str, Callable[[tuple[Node, ...]], Node]] = {
@@ -243,7 +296,7 @@ def _check_depth(depth: int) -> None:
 
 
 def _unknown_operator(operator: str) -> InvalidFilter:
-    known: Sequence[str] = (*_LOGICAL, *_OPERATORS, "$not", "$options")
+    known: Sequence[str] = (*_LOGICAL, *_OPERATORS, "$not", "$options", "$elemMatch")
     near = get_close_matches(operator, known, 1)
     remedy = f"did you mean {near[0]}?" if near else f"operators are {' '.join(known)}"
     return InvalidFilter(f"{operator!r} is not an operator", remedy=remedy)

@@ -16,6 +16,7 @@ MAX_CHOICES = 1_000
 MAX_OPERAND_BYTES = 1024 * 1024
 # Longer lists are known to filters by their length only: octavo.filter_value().
 MAX_LIST = 700
+JSON_TYPES = ("string", "number", "boolean", "null", "object", "array")
 _KIND_WORDS = {
     "id": "a UUID",
     "text": "a string",
@@ -71,6 +72,37 @@ def text_operand(about: Field | Attribute, operator: str, value: object) -> str:
         raise InvalidFilter(f"{about.name}: {operator} has {shown(value)}", remedy="give a string")
     text: str = json_operand(about, operator, value)
     return text
+
+
+def count_operand(about: Field, operator: str, value: object) -> int:
+    """The operand of $size."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_LIST:
+        raise InvalidFilter(
+            f"{about.name}: {operator} has {shown(value)}",
+            remedy=f"give a number of elements up to {MAX_LIST}",
+        )
+    return value
+
+
+def type_operand(about: Field, operator: str, value: object) -> str:
+    """The operand of $type: a kind of JSON value."""
+    if not isinstance(value, str) or value not in JSON_TYPES:
+        raise InvalidFilter(
+            f"{about.name}: {operator} has {shown(value)}", remedy=f"types are {', '.join(JSON_TYPES)}"
+        )
+    return value
+
+
+def remainder_operand(about: Field, operator: str, value: object) -> list[int]:
+    """The operand of $mod: a divisor and a remainder."""
+    pair = list(value) if isinstance(value, Sequence) else []
+    if len(pair) != 2 or not all(isinstance(part, int) and not isinstance(part, bool) for part in pair):
+        raise InvalidFilter(
+            f"{about.name}: {operator} has {shown(value)}", remedy="give two integers: [divisor, remainder]"
+        )
+    if pair[0] < 1:
+        raise InvalidFilter(f"{about.name}: {operator} divides by {pair[0]}", remedy="divide by 1 or more")
+    return pair
 
 
 def choices_of(about: Field | Attribute, operator: str, value: object) -> list[object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from math import fmod
 from random import Random
 from typing import Any
 
@@ -46,6 +47,8 @@ def _operation(found: list[JSON], operator: str, operand: JSON, options: str) ->
         return _condition(found, operand)
     if operator == "$exists":
         return bool(found) is operand
+    if operator in _KINDS:
+        return any(_KINDS[operator](value, operand) for value in found)
     if operator in _EQUALITIES:
         return _EQUALITIES[operator](_equals(found, choice) for choice in _choices(operator, operand))
     return any(_holds_one(value, operator, operand, options) for value in found)
@@ -64,7 +67,39 @@ def _holds_one(value: JSON, operator: str, operand: JSON, options: str) -> bool:
         return any(text.startswith(operand) for text in texts)
     if operator == "$regex":
         return any(_matches(text, operand, options) for text in texts)
+    if operator == "$mod":
+        return any(
+            _type(element) == "number" and fmod(element, operand[0]) == operand[1] for element in elements
+        )
     return any(_in_range(element, operator, operand) for element in elements)
+
+
+def _has_size(value: JSON, operand: int) -> bool:
+    return isinstance(value, list) and len(value) == operand
+
+
+def _has_type(value: JSON, operand: JSON) -> bool:
+    kinds = [operand] if isinstance(operand, str) else operand
+    return any(_type(each) in kinds for each in [value, *_elements([value])])
+
+
+def _has_element(value: JSON, operand: JSON) -> bool:
+    """Lists in the list stand for their elements."""
+    for element in _elements(value) if isinstance(value, list) else ():
+        if all(key.startswith("$") and key not in {"$and", "$or", "$nor"} for key in operand):
+            if _condition([element], operand):
+                return True
+        elif holds(operand, element):
+            return True
+    return False
+
+
+_KINDS = {"$size": _has_size, "$type": _has_type, "$elemMatch": _has_element}
+
+
+def _type(value: JSON) -> str:
+    names = {bool: "boolean", str: "string", list: "array", dict: "object", int: "number", float: "number"}
+    return names.get(type(value), "null")
 
 
 def _found(path: list[str], value: JSON) -> Iterator[JSON]:
@@ -154,7 +189,8 @@ values = st.recursive(
     max_leaves=8,
 )
 bodies = st.dictionaries(st.sampled_from(KEYS), values, max_size=3)
-operations = st.one_of(
+types = st.sampled_from(["string", "number", "boolean", "null", "object", "array"])
+simple_operations = st.one_of(
     st.fixed_dictionaries({"$eq": values}),
     st.fixed_dictionaries({"$ne": values}),
     st.fixed_dictionaries({"$in": st.lists(values, max_size=3)}),
@@ -163,6 +199,9 @@ operations = st.one_of(
     st.fixed_dictionaries({"$exists": st.booleans()}),
     st.fixed_dictionaries({"$contains": values}),
     st.fixed_dictionaries({"$prefix": words}),
+    st.fixed_dictionaries({"$size": st.integers(0, 3)}),
+    st.fixed_dictionaries({"$type": types | st.lists(types, min_size=1, max_size=2)}),
+    st.fixed_dictionaries({"$mod": st.tuples(st.sampled_from([1, 2, 3]), st.sampled_from([0, 1, -1]))}),
     st.fixed_dictionaries(
         {
             "$regex": st.sampled_from(["^a", "b$", "a.b", "[ab]+", "A", "ä", "^$", "a|b"]),
@@ -171,6 +210,28 @@ operations = st.one_of(
     ),
     st.dictionaries(st.sampled_from(["$gt", "$gte", "$lt", "$lte"]), numbers | words, min_size=1, max_size=2),
 )
+# Inside an element there is nothing to compare with objects and lists.
+scalar_operations = st.one_of(
+    st.fixed_dictionaries({"$eq": scalars}),
+    st.fixed_dictionaries({"$ne": scalars}),
+    st.fixed_dictionaries({"$in": st.lists(scalars, max_size=3)}),
+    st.fixed_dictionaries({"$nin": st.lists(scalars, max_size=3)}),
+    st.fixed_dictionaries({"$exists": st.booleans()}),
+    st.fixed_dictionaries({"$contains": scalars}),
+    st.fixed_dictionaries({"$prefix": words}),
+    st.fixed_dictionaries({"$size": st.integers(0, 2)}),
+    st.fixed_dictionaries({"$type": types}),
+    st.dictionaries(st.sampled_from(["$gt", "$gte", "$lt", "$lte"]), numbers | words, min_size=1, max_size=2),
+)
+one_value = scalar_operations | st.fixed_dictionaries({"$not": scalar_operations})
+of_elements = st.deferred(
+    lambda: (
+        one_value
+        | st.fixed_dictionaries({"$elemMatch": of_elements})
+        | st.dictionaries(st.sampled_from(PATHS), scalars | one_value, min_size=1, max_size=2)
+    )
+)
+operations = simple_operations | st.fixed_dictionaries({"$elemMatch": of_elements})
 conditions = st.dictionaries(
     st.sampled_from(PATHS),
     st.one_of(values, operations, st.fixed_dictionaries({"$not": operations})),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -114,15 +115,16 @@ async def of_document(
 
 
 async def of_type(scope: Scope, type: str, *, limit: int = 100, cursor: str | None = None) -> LinkPage:
-    """All links of a type between live documents, by the ids of their ends."""
+    """All links of a type between live documents, newest first."""
     _check_limit(limit, scope)
     question = fingerprint("links of type", link_type(type))
-    source, target = _ends(cursor, question)
-    rows = await scope.runner.fetch(_sql.links_of_type, scope.organization, type, source, target, limit + 1)
+    behind = _moment_and_ends(cursor, question)
+    rows = await scope.runner.fetch(_sql.links_of_type, scope.organization, type, *behind, limit + 1)
     links = [_link(row, scope) for row in rows[:limit]]
     if len(rows) <= limit:
         return LinkPage(links, None)
-    return LinkPage(links, str(Cursor(question, str(links[-1].source), links[-1].target)))
+    last = links[-1]
+    return LinkPage(links, str(Cursor(question, f"{last.created_at.isoformat()} {last.source}", last.target)))
 
 
 async def neighbours(
@@ -214,13 +216,15 @@ def _place(cursor: str | None, question: str) -> tuple[str, UUID, bool]:
     return type, place.id, back == "1"
 
 
-def _ends(cursor: str | None, question: str) -> tuple[UUID, UUID]:
+def _moment_and_ends(cursor: str | None, question: str) -> tuple[datetime, UUID, UUID]:
+    """Behind which link of a type a page begins: when it was made, and its ends."""
     if cursor is None:
-        return _LEAST, _LEAST
+        return datetime.max.replace(tzinfo=UTC), _LEAST, _LEAST
     place = parse_cursor(cursor, question)
+    moment, _, source = place.key.partition(" ")
     try:
-        return UUID(place.key), place.id
-    except ValueError as error:
+        return datetime.fromisoformat(moment).astimezone(UTC), UUID(source), place.id
+    except (ValueError, OverflowError) as error:
         raise InvalidFilter(
             f"{cursor[:60]!r} is not a cursor", remedy="use the text the page before returned"
         ) from error

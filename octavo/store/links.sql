@@ -199,7 +199,7 @@ INNER JOIN octavo.document AS source
 ORDER BY page.type, page.other_id, page.back
 
 -- name: links_of_type
--- $2 type, $3 source and $4 target to begin behind, $5 links at most.
+-- $2 type, $3 moment, $4 source and $5 target to go back from, $6 links at most; newest first.
 SELECT
     false AS changed, link.source_id, link.type, link.target_id, link.is_symmetric, link.confidence, link.metadata,
     link.created_at, link.created_by, link.created_by_kind, link.updated_at,
@@ -218,9 +218,9 @@ INNER JOIN octavo.document AS target
 WHERE
     link.organization_id = $1::octavo.organization
     AND link.type = $2
-    AND (link.source_id, link.target_id) > ($3::uuid, $4::uuid)
-ORDER BY link.source_id, link.target_id
-LIMIT $5
+    AND (link.created_at, link.source_id, link.target_id) < ($3::timestamptz, $4::uuid, $5::uuid)
+ORDER BY link.created_at DESC, link.source_id DESC, link.target_id DESC
+LIMIT $6
 
 -- name: neighbours_of_document
 -- $2 document, $3 types or null for all, $4 along links from a document, $5 along links to it, $6 links away at

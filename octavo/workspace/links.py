@@ -35,5 +35,5 @@ class Links:
         await links.delete_type(await self._bind(), type)
 
     async def list(self, type: str, *, limit: int = 100, cursor: str | None = None) -> LinkPage:
-        """All links of a type between live documents; `cursor` continues a listing."""
+        """All links of a type between live documents, newest first; `cursor` continues a listing."""
         return await links.of_type(await self._bind(), type, limit=limit, cursor=cursor)

@@ -74,7 +74,8 @@ CREATE TABLE octavo.link (
     CONSTRAINT symmetric_link_once CHECK (NOT is_symmetric OR source_id < target_id)
 );
 CREATE INDEX link_target ON octavo.link (organization_id, target_id, type, source_id);
-CREATE INDEX link_of_type ON octavo.link (organization_id, type, source_id, target_id);
+-- Not by source or target: for one end of a link it would look as good as the other two, and read the whole type.
+CREATE INDEX link_of_type ON octavo.link (organization_id, type, created_at, source_id, target_id);
 
 -- How many other labels a document has. Volatile, so of a locked document it is told what holds under the lock.
 CREATE FUNCTION octavo.count_other_labels(organization uuid, document uuid, label uuid) RETURNS bigint

@@ -21,10 +21,11 @@ from octavo.postgres.backoff import backoff_seconds
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.statements import load
 from octavo.postgres.translate import is_transient
-from octavo.store.filters import LOOKUP, Compiler, conjuncts, is_found
+from octavo.store.filters import LOOKUP, Compiler, conjuncts
 from octavo.store.find import as_filter, fetch, within
-from octavo.store.narrowing import index_for, sql_of
-from octavo.store.question import FIRST_PARAMETER, Statement
+from octavo.store.leads import asked_type, narrowing_lead
+from octavo.store.narrowing import index_for, leads_to, sql_of
+from octavo.store.question import FIRST_PARAMETER, Statement, unfound
 from octavo.store.rows import position_from_row
 from octavo.store.scope import Scope
 from octavo.store.transaction import transaction
@@ -215,13 +216,14 @@ async def _found(scope: Scope, asked: Filter) -> list[UUID] | None:
     """All ids, if an index finds them in one look."""
     compiler = Compiler(LOOKUP, FIRST_PARAMETER)
     apart, beside = _parts(asked)
-    index = index_for(compiler, beside)
+    lead = leads_to(beside, narrowing_lead([*apart, *beside], scope.types.ready(asked_type(apart))))
+    index = index_for(compiler, beside, lead)
     if index is None:
         return None
     text = _filled(
         _sql.found_ids,
         narrowed=index.within(f"({sql_of(compiler, apart)})"),
-        rest=sql_of(compiler, [part for part in beside if not is_found(part)]),
+        rest=sql_of(compiler, unfound(beside, lead)),
         bound=compiler.parameter(scope.limits.scanned + 1, "bigint"),
     )
     ids = [row["document_id"] for row in await fetch(scope, Statement(text, compiler.arguments))]

@@ -9,10 +9,11 @@ from octavo.errors import InvalidInput, LimitExceeded
 from octavo.postgres.pool import Row
 from octavo.postgres.statements import load
 from octavo.store import jsonpath
-from octavo.store.filters import LOOKUP, Compiler, conjuncts, is_found
+from octavo.store.filters import LOOKUP, Compiler, conjuncts
 from octavo.store.find import as_filter, fetch, refused, within
-from octavo.store.narrowing import index_for, sql_of
-from octavo.store.question import FIRST_PARAMETER, Statement
+from octavo.store.leads import TypeIndex, asked_type, narrowing_lead
+from octavo.store.narrowing import index_for, leads_to, sql_of
+from octavo.store.question import FIRST_PARAMETER, Statement, unfound
 from octavo.store.scope import Limits, Scope
 from octavo.values.condition import Attribute, Field, Filter
 from octavo.values.group import CALCULATIONS, Calculation, Group, Grouping, Groups, Key
@@ -43,19 +44,23 @@ async def group(
     """
     _check_limit(limit, scope)
     asked = within(as_filter(where), type, None, scope)
-    rows = await fetch(scope, group_statement(grouping, asked, scope.limits, limit))
+    indexes = scope.types.ready(asked_type(conjuncts(asked.root)))
+    rows = await fetch(scope, group_statement(grouping, asked, scope.limits, limit, indexes))
     if rows[0]["refused"]:
         raise refused(scope, asked, "grouping documents")
     found = [row for row in rows if row["documents"] is not None]
     return Groups([_group(grouping, row) for row in found], found[0]["total"] if found else 0)
 
 
-def group_statement(grouping: Grouping, asked: Filter, limits: Limits, limit: int) -> Statement:
+def group_statement(
+    grouping: Grouping, asked: Filter, limits: Limits, limit: int, indexes: Sequence[TypeIndex] = ()
+) -> Statement:
     """The statement that groups."""
     compiler = Compiler(LOOKUP, FIRST_PARAMETER)
     parts = conjuncts(asked.root)
-    rest = [part for part in parts if not is_found(part)]
-    index = index_for(compiler, parts)
+    lead = leads_to(parts, narrowing_lead(parts, indexes))
+    rest = unfound(parts, lead)
+    index = index_for(compiler, parts, lead)
     keys = [f"key_{place}" for place in range(len(grouping.keys))]
     numbers = [f"number_{place}" for place in range(len(grouping.fields))]
     filled = {

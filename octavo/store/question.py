@@ -109,7 +109,7 @@ def count_statement(
     compiler = Compiler(LOOKUP, FIRST_PARAMETER)
     asked = conjuncts(filter.root)
     lead = leads_to(asked, narrowing_lead(asked, indexes))
-    rest = _unfound(asked, lead)
+    rest = unfound(asked, lead)
     index = index_for(compiler, asked, lead)
     narrowed = "true" if index is None else index.within("true")
     if not rest:
@@ -197,7 +197,7 @@ class _Builder:
 
     def _walked(self, scope: str, asked: list[Node], lead: Lead | None) -> str:
         compiler, most = self._compiler, self._limits.scanned + 1
-        rest = _unfound(asked, lead)
+        rest = unfound(asked, lead)
         self._parts["scope"] = f"({scope}) AND {_behind(compiler, self._after, self._inside)}"
         if not asked:
             return fill("list_page", self._parts)
@@ -218,7 +218,7 @@ class _Builder:
         lead = leads_to(parts, narrowing_lead(parts, self._question.indexes))
         index = index_for(compiler, parts, lead)
         self._parts["narrowed"] = "true" if index is None else index.within("true")
-        self._parts["rest"] = sql_of(compiler, _unfound(parts, lead))
+        self._parts["rest"] = sql_of(compiler, unfound(parts, lead))
         self._parts["after"] = _behind(compiler, self._after, self._outside)
         self._parts["bound"] = compiler.parameter(self._limits.scanned + 1, "bigint")
         return fill("sort_page", self._parts)
@@ -277,7 +277,7 @@ def _page_parts(
     }
 
 
-def _unfound(asked: list[Node], lead: Lead | None) -> list[Node]:
+def unfound(asked: list[Node], lead: Lead | None) -> list[Node]:
     """What has to be looked at, because no index finds it exactly."""
     found = [] if lead is None else lead.found
     return [part for part in asked if not is_found(part) and part not in found]

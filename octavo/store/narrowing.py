@@ -43,20 +43,15 @@ def index_for(compiler: Compiler, asked: list[Node], lead: Lead | None = None) -
         lead: the declared index that leads; see `leads_to`.
     """
     found = [part for node in asked if (part := found_part(node)) is not None]
+    is_by_key = any(_is_key(part) for part in found)
+    if any(asks_labels(Filter(part)) for part in found) and (lead is not None or not is_by_key):
+        return Index(_labels_sql(compiler, found, lead), sql_of(compiler, found), hidden_says_all=True)
     if lead is not None:
         others = [part for part in found if part not in lead.found]
         return Index(lead.sql(compiler), _found_sql(compiler, others))
     if not found:
         return None
     leading = [part for part in found if _is_in_gin(part)]
-    labels = [part for part in found if isinstance(part, Condition) and is_on_labels(part)]
-    is_by_key = any(_is_key(part) for part in found)
-    if labels and not is_by_key:
-        fields = _found_sql(compiler, leading) if leading else None
-        return Index(compiler.led_by_labels(labels, fields), sql_of(compiler, found), hidden_says_all=True)
-    among_others = [part for part in found if asks_labels(Filter(part))]
-    if among_others and not is_by_key:
-        return Index(_found_sql(compiler, among_others), sql_of(compiler, found), hidden_says_all=True)
     if not leading or is_by_key:
         return Index(_found_sql(compiler, found), None)
     others = [part for part in found if not _is_in_gin(part)]
@@ -82,6 +77,17 @@ def sql_of(compiler: Compiler, parts: list[Node]) -> str:
 
 def _found_sql(compiler: Compiler, parts: list[Node]) -> str:
     return (compiler.narrowed(Every(tuple(parts))) if parts else None) or "true"
+
+
+def _labels_sql(compiler: Compiler, found: list[Node], lead: Lead | None) -> str:
+    """What leads to documents with labels: the label, or what else is found where many have it."""
+    labels = [part for part in found if isinstance(part, Condition) and is_on_labels(part)]
+    if not labels:
+        return _found_sql(compiler, [part for part in found if asks_labels(Filter(part))])
+    if lead is not None:
+        return compiler.led_by_labels(labels, lead.sql(compiler))
+    fields = [part for part in found if _is_in_gin(part)]
+    return compiler.led_by_labels(labels, _found_sql(compiler, fields) if fields else None)
 
 
 def _is_in_gin(part: Node) -> bool:

@@ -45,23 +45,30 @@ filtered AS NOT MATERIALIZED (
 )
 
 -- fragment: passages
--- The newest segment first, so that what a limit leaves out is the longest unchanged.
-        SELECT passage.document_id, passage.ordinal, passage.version, passage.words, passage.trigram_text
+-- The newest segment first, so that what a limit leaves out is the longest unchanged; OFFSET 0 keeps the segments
+-- apart, so that each is looked up in the index when the one before was not enough.
+        SELECT passage.*
         FROM segment
-        CROSS JOIN octavo.search_lookup AS passage
-        WHERE
-            passage.organization_id = $1::octavo.organization
-            AND passage.segment = segment.segment
-            AND ($4::text [] IS NULL OR passage.namespace = ANY($4))
-            AND ($5::text [] IS NULL OR passage.type = ANY($5))
-            AND {filtered}
-            AND ($3 IS NULL OR NOT EXISTS (
-                SELECT FROM octavo.search_lookup AS other
-                WHERE
-                    other.organization_id = $1::octavo.organization
-                    AND other.document_id = passage.document_id
-                    AND other.words @@ (SELECT query FROM excluded)
-            ))
+        CROSS JOIN LATERAL (
+            SELECT passage.document_id, passage.ordinal, passage.version, passage.words, passage.trigram_text
+            FROM octavo.search_lookup AS passage
+            WHERE
+                passage.organization_id = $1::octavo.organization
+                AND passage.segment = segment.segment
+                AND ($4::text [] IS NULL OR passage.namespace = ANY($4))
+                AND ($5::text [] IS NULL OR passage.type = ANY($5))
+                AND {filtered}
+                AND ($3 IS NULL OR NOT EXISTS (
+                    SELECT FROM octavo.search_lookup AS other
+                    WHERE
+                        other.organization_id = $1::octavo.organization
+                        AND other.document_id = passage.document_id
+                        AND other.words @@ (SELECT query FROM excluded)
+                ))
+
+-- fragment: passages_end
+            OFFSET 0
+        ) AS passage
 
 -- fragment: resembles
             AND passage.trigram_text %> resembling.longest
@@ -85,6 +92,7 @@ looked_at AS MATERIALIZED (
     CROSS JOIN LATERAL (
         -- include: passages
         AND passage.words @@ placed.loose
+        -- include: passages_end
         LIMIT $7
     ) AS found
 ),
@@ -94,6 +102,7 @@ by_words AS MATERIALIZED (
     CROSS JOIN LATERAL (
         -- include: passages
         AND passage.words @@ plain.query
+        -- include: passages_end
         LIMIT $6::octavo.search_limit
     ) AS found
     UNION ALL
@@ -117,11 +126,12 @@ common AS MATERIALIZED (
         OR (SELECT count(*) FROM looked_at WHERE looked_at.place = alternative.place) >= $7
 ),
 by_title AS MATERIALIZED (
-    SELECT common.place, found.document_id, found.ordinal, found.version, found.words
-    FROM common
+    SELECT 0::bigint AS place, found.document_id, found.ordinal, found.version, found.words
+    FROM (SELECT octavo.any_of(query) AS query FROM common HAVING count(*) > 0) AS one_of
     CROSS JOIN LATERAL (
         -- include: passages
-        AND passage.titles @@ common.query
+        AND passage.titles @@ one_of.query
+        -- include: passages_end
         LIMIT $6
     ) AS found
 ),
@@ -135,6 +145,7 @@ together AS MATERIALIZED (
     CROSS JOIN LATERAL (
         -- include: passages
         AND passage.words @@ every.query
+        -- include: passages_end
         LIMIT $6
     ) AS found
 ),
@@ -146,6 +157,7 @@ by_trigrams AS MATERIALIZED (
     CROSS JOIN LATERAL (
         -- include: passages
         -- include: resembles
+        -- include: passages_end
         LIMIT $6
     ) AS found
 ),
@@ -193,6 +205,7 @@ holding AS MATERIALIZED (
         -- include: passages
         AND passage.words @@ term.query
         AND segment.is_long
+        -- include: passages_end
         LIMIT (SELECT passages FROM bound)
     ) AS found
 ),
@@ -248,6 +261,7 @@ every_passage AS MATERIALIZED (
     CROSS JOIN LATERAL (
         -- include: passages
         AND passage.words @@ alternative.query
+        -- include: passages_end
         LIMIT greatest($16::integer, $6::octavo.search_limit)
     ) AS found
     WHERE numnode(alternative.query) > 0
@@ -259,6 +273,7 @@ every_passage AS MATERIALIZED (
     CROSS JOIN LATERAL (
         -- include: passages
         -- include: resembles
+        -- include: passages_end
         LIMIT $16
     ) AS found
     UNION ALL

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -173,6 +173,10 @@ class Octavo:
     async def ingest(self, *paths: str | Path, **options: Any) -> Summary:
         """Ingest files for the default organization; see `Workspace.ingest`."""
         return await self.default.ingest(*paths, **options)
+
+    def watch(self, *paths: str | Path, **options: Any) -> AsyncIterator[Summary]:
+        """Ingest files, and every change as it comes, for the default organization; see `Workspace.watch`."""
+        return self.default.watch(*paths, **options)
 
     async def drain(self, timeout_seconds: float = DRAIN_SECONDS) -> None:
         """Bring the search index to the end of the log, or wait until the process that keeps it has.

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from octavo.errors import OctavoError
+from octavo.errors import MissingExtra, OctavoError
 from octavo.ingest.extracted import Failed, Found, Read
 from octavo.ingest.extraction import extract
 from octavo.ingest.limits import Limits
@@ -45,14 +45,35 @@ async def ingest(
     exclude: Sequence[str],
     limits: Limits,
     progress: Watch | None,
+    urls: Sequence[str] = (),
+    allow_private: bool = False,
 ) -> Summary:
-    """Ingest files and folders; see `Workspace.ingest`."""
+    """Ingest files, folders and URLs; see `Workspace.ingest`."""
     run = _Run(scope, Loader(scope, pool, blobs), limits, progress)
-    roots = await asyncio.to_thread(_roots, paths)
-    await run.read(roots, include, exclude)
+    roots = await asyncio.to_thread(roots_of, paths)
+    files = run.changed(walk(roots, include=include, exclude=exclude))
+    await run.read(_one_after_the_other(files, run.pages(urls, allow_private)) if urls else files)
     if sync:
         for root in roots:
             await run.delete_vanished(root)
+    return run.finish()
+
+
+async def ingest_found(
+    scope: Scope,
+    pool: Pool,
+    blobs: Blobs,
+    items: Iterator[Found | Failed],
+    *,
+    gone: Sequence[Path] = (),
+    limits: Limits,
+    progress: Watch | None,
+) -> Summary:
+    """Ingest files that were found already, and delete the documents of those that are gone."""
+    run = _Run(scope, Loader(scope, pool, blobs), limits, progress)
+    await run.read(run.changed(items))
+    for path in gone:
+        await run.delete_vanished(path)
     return run.finish()
 
 
@@ -88,12 +109,11 @@ class _Run:
         self._told_at = 0.0
         self._begun = time.monotonic()
 
-    async def read(self, roots: Sequence[Path], include: Sequence[str], exclude: Sequence[str]) -> None:
-        """Bring everything below the roots into the record."""
+    async def read(self, files: AsyncIterator[Found | Failed]) -> None:
+        """Bring files into the record, and what is in archives among them."""
         batch: list[Read] = []
-        files = self._archives.opened(self._changed(roots, include, exclude))
         async with self._staging, Reader(self._limits) as reader, _Behind() as behind:
-            async for answered in reader.read(files):
+            async for answered in reader.read(self._archives.opened(files)):
                 outcomes = [self._staging.named(one) for one in answered]
                 self.summary.failures += [one for one in outcomes if isinstance(one, Failed)]
                 for one in outcomes:
@@ -135,11 +155,20 @@ class _Run:
         self.summary.seconds = time.monotonic() - self._begun
         return self.summary
 
-    async def _changed(
-        self, roots: Sequence[Path], include: Sequence[str], exclude: Sequence[str]
-    ) -> AsyncIterator[Found]:
+    def pages(self, urls: Sequence[str], allow_private: bool) -> AsyncIterator[Found | Failed]:
+        """What URLs give, unless it is what they gave before."""
+        try:
+            from octavo.ingest.web.pages import fetched  # noqa: PLC0415 - needs a library
+        except ModuleNotFoundError as error:
+            raise MissingExtra(
+                f"fetching URLs needs {error.name}", remedy="pip install 'octavo[ingest]'", extra="ingest"
+            ) from error
+        return fetched(
+            urls, self._scope, self._limits, self._staging, self.summary, allow_private=allow_private
+        )
+
+    async def changed(self, items: Iterator[Found | Failed]) -> AsyncIterator[Found | Failed]:
         """Files that are new, or whose size or time is another than when they were read last."""
-        items = walk(roots, include=include, exclude=exclude)
         while chunk := await asyncio.to_thread(_some, items, _LOOKED_UP_AT_ONCE):
             found = [item for item in chunk if isinstance(item, Found)]
             self.summary.files += len(chunk)
@@ -189,8 +218,17 @@ class _Behind:
             await self._task
 
 
-def _roots(paths: Sequence[Path]) -> list[Path]:
+def roots_of(paths: Sequence[Path]) -> list[Path]:
+    """Paths as the record knows them: absolute, links in them as they are."""
     return [path.expanduser().absolute() for path in paths]
+
+
+async def _one_after_the_other(
+    *files: AsyncIterator[Found | Failed],
+) -> AsyncIterator[Found | Failed]:
+    for some in files:
+        async for file in some:
+            yield file
 
 
 def _is_full(batch: Sequence[Read]) -> bool:

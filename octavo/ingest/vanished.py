@@ -16,11 +16,13 @@ IN_ARCHIVE = "!/"
 
 async def vanished(scope: Scope, path: Path) -> list[Source]:
     """What was read at a path or below it, and is not there now."""
-    text = sources.shown(path)
-    seen = list((await sources.known(scope, [sources.key_of(path)])).values())
-    seen += [source async for source in sources.below(scope, text)]
-    seen += [source async for source in sources.inside(scope, sources.key_of(path))]
-    return await asyncio.to_thread(_gone, {source.key: source for source in seen}.values())
+    key = sources.key_of(path)
+    seen = [*(await sources.known(scope, [key])).values(), *[one async for one in sources.inside(scope, key)]]
+    if (
+        not seen
+    ):  # neither a file nor an archive: what is below is looked for only then, because that takes longer
+        seen = [source async for source in sources.below(scope, sources.shown(path))]
+    return await asyncio.to_thread(_gone, seen)
 
 
 async def delete(scope: Scope, gone: Sequence[Source]) -> int:

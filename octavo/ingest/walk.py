@@ -43,6 +43,20 @@ def walk(
         yield from walker.found(path)
 
 
+def walk_below(
+    root: Path,
+    paths: Iterable[Path],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    hidden: bool = False,
+) -> Iterator[Found | Failed]:
+    """Of these paths below a folder, what `walk` would find of them and below them; what is not there is nothing."""
+    walker = _Walker(include, exclude, hidden)
+    for path in paths:
+        yield from walker.found_below(path, root)
+
+
 class _Walker:
     """One walk: the folders it has entered, and the links it follows at the end."""
 
@@ -55,6 +69,20 @@ class _Walker:
 
     def found(self, path: Path) -> Iterator[Found | Failed]:
         """What there is at a path that was named."""
+        yield from self._at(path, path)
+
+    def found_below(self, path: Path, root: Path) -> Iterator[Found | Failed]:
+        """What there is at a path below a folder that was named, if the patterns let it be found."""
+        above = [path, *path.parents][: len(path.relative_to(root).parts)]
+        if any(self._is_passed_over(part.name, part, root) or part.name in VERSION_CONTROL for part in above):
+            return
+        if self._include and not path.is_dir() and not _matches(self._include, path.name, path, root):
+            return
+        if os.path.lexists(path):
+            yield from self._at(path, root)
+
+    def _at(self, path: Path, root: Path) -> Iterator[Found | Failed]:
+        """What there is at a path; `root` is where patterns begin."""
         try:
             status = path.stat()
         except OSError as error:
@@ -63,9 +91,9 @@ class _Walker:
         if not stat.S_ISDIR(status.st_mode):
             yield _file(path, status)
             return
-        yield from self._folder(path, status, path)
+        yield from self._folder(path, status, root)
         while self._links:
-            yield from self._linked(self._links.popleft(), path)
+            yield from self._linked(self._links.popleft(), root)
 
     def _folder(self, top: Path, status: os.stat_result, root: Path) -> Iterator[Found | Failed]:
         """Everything that is really in a folder; `root` is where patterns begin. Not recursive: depth is free."""

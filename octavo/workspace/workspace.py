@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from octavo.feed.wakeup import Wakeup
 from octavo.ingest.limits import Limits
 from octavo.ingest.run import ingest, ingest_bytes
 from octavo.ingest.summary import Summary, Watch
+from octavo.ingest.watch import watched
+from octavo.ingest.web.urls import is_url, listed
 from octavo.operations.export import ExportReport, export_documents
 from octavo.operations.imports import ImportReport, import_documents
 from octavo.operations.progress import Progress as Told
@@ -122,16 +125,24 @@ class Workspace:
         sync: bool = False,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        urls: str | Path | None = None,
+        allow_private: bool = False,
         limits: Limits | None = None,
         progress: Watch | None = None,
     ) -> Summary:
-        """Make documents of files and of folders with all below them; unchanged files are not read again.
+        """Make documents of files, of folders with all below them, and of URLs; what is unchanged is not read again.
 
-        What is in the record when a file counts as done stays; a run that was killed goes on with the next one.
+        Archives (`.zip`, `.tar` however compressed, `.mbox`) are opened: each file in them is a document, named
+        `archive!/member`. What is in the record when a file counts as done stays; a run that was killed goes on
+        with the next one.
 
         Args:
+            *paths: files, folders, and URLs of http and https.
             sync: also delete (softly) the documents of files that have vanished below the given folders.
             include, exclude: globs on paths below a folder.
+            urls: a file with more URLs, one a line.
+            allow_private: also fetch from this machine and its networks. Never for URLs of people you do not
+                trust: they could read what only this machine may.
             limits: sizes, times and depths beyond which a file is refused.
             progress: called with how far it is.
 
@@ -139,18 +150,63 @@ class Workspace:
             The sums, with one line for each file that could not be read; these stop nothing.
 
         Raises:
+            UnreadableFile: the list of URLs cannot be read.
             MissingExtra: the `[ingest]` extra is not installed. Unavailable, StorageFault: the record is.
         """
         return await ingest(
             await self._bind(),
             self._parts.pool,
             self._parts.blobs,
-            [Path(path) for path in paths],
+            [Path(path) for path in paths if not is_url(str(path))],
             sync=sync,
             include=include,
             exclude=exclude,
             limits=limits or Limits(),
             progress=progress,
+            urls=[
+                *(str(path) for path in paths if is_url(str(path))),
+                *(await asyncio.to_thread(listed, Path(urls)) if urls else ()),
+            ],
+            allow_private=allow_private,
+        )
+
+    def watch(
+        self,
+        *paths: str | Path,
+        sync: bool = False,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        settle_seconds: float = 1.0,
+        limits: Limits | None = None,
+        progress: Watch | None = None,
+        stop: asyncio.Event | None = None,
+    ) -> AsyncIterator[Summary]:
+        """Ingest files and folders, and then every change as it comes: `async for summary in db.watch(path)`.
+
+        The first summary is of the whole, each later one of the files that changed together. Files that are being
+        written are waited for. A folder that vanishes is watched again as a whole when it is back; what was in it
+        stays in the record until then. Leaving the loop ends the watching.
+
+        Args:
+            sync: also delete (softly) the documents of files that vanish or are renamed.
+            settle_seconds: how long nothing must have happened to a file before it is read.
+            stop: ends the loop when it is set, after what has begun is done.
+
+        Raises:
+            InvalidInput: no path, or a URL among them. As `ingest`.
+        """
+        return watched(
+            self._bind,
+            self._parts.pool,
+            self._parts.blobs,
+            paths,
+            sync=sync,
+            include=include,
+            exclude=exclude,
+            settle_seconds=settle_seconds,
+            limits=limits or Limits(),
+            progress=progress,
+            stop=stop,
         )
 
     async def ingest_bytes(self, data: bytes, *, name: str, limits: Limits | None = None) -> Summary:

@@ -13,6 +13,8 @@ from octavo.cli import (
     documents,
     events,
     ingest,
+    labels,
+    links,
     maintain,
     migrate,
     organizations,
@@ -57,7 +59,20 @@ def options(
     context.obj = Session(data=data, actor=actor, session=session)
 
 
-for group in (server, documents, search, events, ingest, backup, maintain, organizations, migrate, demo):
+for group in (
+    server,
+    documents,
+    labels,
+    links,
+    search,
+    events,
+    ingest,
+    backup,
+    maintain,
+    organizations,
+    migrate,
+    demo,
+):
     group.register(app)
 
 

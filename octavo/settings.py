@@ -41,9 +41,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="`postgresql://…` of a role that may create roles and schemas; used by `octavo migrate` alone."
         ),
     ] = ""
+    record_backup: Annotated[
+        str,
+        Meta(
+            description="`postgresql://…` of a member of octavo_backup, past any pooler, for `octavo backup`. "
+            "Embedded: not needed."
+        ),
+    ] = ""
     search: Annotated[str, Meta(description="Engine of the search role: `postgres`.")] = "postgres"
     blobs: Annotated[
         str, Meta(description="Where original files are: `file:DIR`. Empty: `blobs` in the data directory.")
+    ] = ""
+    types: Annotated[
+        str, Meta(description="Document types to register, as `module:Class`, with commas between them.")
     ] = ""
     namespace: Annotated[str, Meta(description="Namespace of calls that name none.")] = "default"
     organization: Annotated[str, Meta(description="Organization of calls that name none.")] = "default"

@@ -20,6 +20,8 @@ from rich.progress import (
 
 from octavo.cli.render import bytes_of
 from octavo.cli.session import Json, Namespace, Organization, console, errors, of, print_json, run
+from octavo.database import blob_directory
+from octavo.engines.blobs.files import FileBlobs
 from octavo.operations import backup as backups
 from octavo.operations import restore as restoring
 from octavo.operations import verify as verifying
@@ -37,7 +39,11 @@ def backup(context: typer.Context, directory: Directory, as_json: Json = False) 
     async def work() -> Any:
         with _bar("backing up") as progress:
             async with of(context).open() as db:
-                return await backups.backup(db.record, db.blobs, directory, progress=progress)
+                url = db.settings.record_backup
+                connect = {"dsn": url} if url else None
+                return await backups.backup(
+                    db.record, db.blobs, directory, connect=connect, progress=progress
+                )
 
     made = run(work)
     if as_json:
@@ -67,22 +73,24 @@ def verify_backup(directory: Directory, as_json: Json = False) -> None:
 
 
 def restore(context: typer.Context, directory: Directory, as_json: Json = False) -> None:
-    """Restore a backup into a new data directory, and compare what came out with what went in.
+    """Restore a backup into a new data directory, or an empty database by URL as a superuser; then compare.
 
     Example: [dim]octavo --data ./restored restore /backups/monday[/]
     """
     session = of(context)
     target: Path | str = session.directory if session.embedded else session.settings.record
+    blobs = None if session.embedded else FileBlobs(blob_directory(session.settings))
 
     async def work() -> Any:
         with _bar("restoring") as progress:
-            return await restoring.restore(directory, target, progress=progress)
+            return await restoring.restore(directory, target, blobs=blobs, progress=progress)
 
     restored = run(work)
     if as_json:
         print_json(restored.as_dict())
     else:
-        console.print(f"[green]restored[/] to {target}: {restored.documents} documents, digests equal")
+        place = target if session.embedded else "the database"
+        console.print(f"[green]restored[/] to {place}: {restored.documents} documents, digests equal")
 
 
 def export(

@@ -127,7 +127,7 @@ def _connection(record: Record, connect: Mapping[str, Any] | None) -> Mapping[st
     if record.server is None:
         raise InvalidSetting(
             "a record outside is backed up as a role that sees every row, and none is known",
-            remedy="give the URL of a member of octavo_backup, or make the server's own physical backups",
+            remedy="set record_backup (OCTAVO_RECORD_BACKUP) to the URL of a member of octavo_backup",
         )
     return record.server.running.dsn("octavo_backup")
 

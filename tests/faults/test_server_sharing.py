@@ -25,7 +25,7 @@ from tests.faults.servers import (
 
 
 def test_processes_that_open_a_new_directory_at_once_share_one_server(place):
-    """S0-001: one call starts the embedded PostgreSQL."""
+    """One call starts the embedded PostgreSQL."""
     openers = [Opener(place / "data") for _ in range(4)]
 
     for opener in openers:

@@ -14,11 +14,20 @@ _LEAD = (
     "directory, then the default. Units are in the names: `_seconds`, `_bytes`."
 )
 
+_MACHINE = (
+    "## Variables of the machine\n\n"
+    "They tell of the machine and not of a database, so they are in the environment alone.\n\n"
+    "- `OCTAVO_POSTGRES_BIN`: folder of PostgreSQL's programs, in place of those that are installed with Octavo.\n"
+    "- `OCTAVO_SERVER_USER`: the ordinary user who owns an embedded server that root starts; PostgreSQL refuses to "
+    "run as root. By default the owner of the data directory, or `octavo`, which is made."
+)
+
 
 def page() -> str:
     """The page."""
     head = ("Setting", "Environment", "Type", "Default", "Meaning")
-    return document("Settings", _LEAD, [table(head, map(_row, msgspec.structs.fields(Settings)))])
+    settings = table(head, map(_row, msgspec.structs.fields(Settings)))
+    return document("Settings", _LEAD, [settings, _MACHINE])
 
 
 def _row(field: msgspec.structs.FieldInfo) -> tuple[str, ...]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +16,19 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from octavo.cli.render import bytes_of
-from octavo.cli.session import Json, Namespace, Organization, console, errors, of, print_json, run
+from octavo.cli.session import (
+    Json,
+    Namespace,
+    Organization,
+    Session,
+    console,
+    errors,
+    of,
+    print_json,
+    print_line,
+    run,
+)
+from octavo.database import Octavo
 from octavo.errors import InvalidInput, UnreadableFile
 from octavo.ingest.summary import Progress as Reached
 from octavo.ingest.summary import Summary
@@ -24,10 +40,20 @@ _SHOWN_FAILURES = 20
 def ingest(
     context: typer.Context,
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH…", help="Files and folders; - reads standard input.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="PATH…", help="Files, folders and URLs; - reads standard input."),
+    ] = None,
     sync: Annotated[
         bool, typer.Option("--sync", help="Also delete the documents of vanished files.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Then go on with every change, until Ctrl-C.")
+    ] = False,
+    urls: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also the URLs in this file, one a line.")
+    ] = None,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Also fetch from this machine and its networks.")
     ] = False,
     name: Annotated[str | None, typer.Option(help="With -: the name of what comes in.")] = None,
     include: Annotated[
@@ -40,22 +66,33 @@ def ingest(
     organization: Organization = None,
     namespace: Namespace = None,
 ) -> None:
-    """Make documents of files: PDF, Word, HTML, Markdown, e-mail, text. Unchanged files are skipped.
+    """Make documents of files, of what is in archives, and of web pages. What is unchanged is skipped.
 
-    Example: [dim]octavo ingest ~/Documents --sync[/]
+    PDF, Word, HTML, Markdown, e-mail, text, spreadsheets, slides, OpenDocument, RTF, EPUB; zip, tar and mbox.
+
+    Examples: [dim]octavo ingest ~/Documents --sync[/]
+
+    [dim]octavo ingest ~/Documents --watch --json[/]
+
+    [dim]octavo ingest mails.mbox backup.tar.gz https://example.org/ --urls more-urls.txt[/]
     """
+    chosen = {"sync": sync, "include": include or (), "exclude": exclude or ()}
+    texts = _checked(paths or [], urls, watch=watch)
 
     async def work() -> Summary:
         async with of(context).workspace(organization, namespace) as (db, view):
-            if paths == ["-"]:
+            if texts == ["-"]:
                 summary = await view.ingest_bytes(sys.stdin.buffer.read(), name=name or "stdin")
             else:
                 summary = await read_with_progress(
-                    view, _paths(paths), sync=sync, include=include or (), exclude=exclude or ()
+                    view, texts, urls=urls, allow_private=allow_private, **chosen
                 )
             await db.drain()
             return summary
 
+    if watch:
+        run(lambda: _watch(of(context), organization, namespace, texts, chosen, as_json=as_json))
+        return
     summary = run(work)
     if as_json:
         print_json(summary.as_dict())
@@ -64,11 +101,62 @@ def ingest(
     if summary.failures and summary.done == len(summary.failures):
         # Nothing at all could be read: the command did not do what it was asked.
         first = summary.failures[0]
-        raise UnreadableFile(f"none of {summary.files} files could be read; {first.path}: {first.message}")
+        raise UnreadableFile(f"none of {summary.files} files could be read; {first.source}: {first.message}")
 
 
-async def read_with_progress(view: Workspace, paths: list[Path], **options: Any) -> Summary:
+async def _watch(
+    session: Session,
+    organization: str | None,
+    namespace: str | None,
+    texts: list[str],
+    chosen: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    """Print a summary of the whole, then one of each batch of changes, until told to stop."""
+    stop = _told_to_stop()
+    async with session.workspace(organization, namespace) as (db, view):
+        with _bar() as tell:
+            summaries = view.watch(*texts, stop=stop, progress=tell, **chosen)
+            summary = await anext(summaries)
+        await _show_batch(db, summary, as_json=as_json)
+        if not as_json:
+            errors.print("[dim]watching for changes; Ctrl-C stops[/]")
+        async for summary in summaries:
+            await _show_batch(db, summary, as_json=as_json)
+
+
+async def _show_batch(db: Octavo, summary: Summary, *, as_json: bool) -> None:
+    """What is told can be found."""
+    await db.drain()
+    if as_json:
+        print_line(summary.as_dict())
+    else:
+        show_summary(summary)
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set by the first Ctrl-C, which lets what has begun be done; the second one ends the program as ever."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def tell(number: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, tell, number)
+    return stop
+
+
+async def read_with_progress(view: Workspace, paths: Sequence[str | Path], **options: Any) -> Summary:
     """Ingest with a progress bar on standard error."""
+    with _bar() as tell:
+        return await view.ingest(*paths, progress=tell, **options)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Reached], None]]:
+    """A progress bar on standard error, if that is a terminal, and what moves it."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -84,15 +172,13 @@ async def read_with_progress(view: Workspace, paths: list[Path], **options: Any)
                 task, completed=reached.done, total=reached.found or None, size=bytes_of(reached.bytes)
             )
 
-        return await view.ingest(*paths, progress=tell, **options)
+        yield tell
 
 
 def show_summary(summary: Summary) -> None:
     """Print the sums, and a line for each file that could not be read."""
     for failure in summary.failures[:_SHOWN_FAILURES]:
-        console.print(
-            f"[red]✗[/] {escape(str(failure.path))} [dim]{escape(failure.message)}[/]", soft_wrap=True
-        )
+        console.print(f"[red]✗[/] {escape(failure.source)} [dim]{escape(failure.message)}[/]", soft_wrap=True)
     if len(summary.failures) > _SHOWN_FAILURES:
         codes = Counter(failure.code for failure in summary.failures[_SHOWN_FAILURES:])
         console.print(f"[red]✗[/] and {sum(codes.values())} more: {dict(codes)}")
@@ -115,7 +201,14 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Documents")(ingest)
 
 
-def _paths(texts: list[str]) -> list[Path]:
-    if "-" in texts:
-        raise InvalidInput("- cannot be mixed with paths", remedy="ingest standard input alone")
-    return [Path(text).expanduser() for text in texts]
+def _checked(texts: list[str], urls: Path | None, *, watch: bool) -> list[str]:
+    """The paths, if they and the options go together."""
+    if "-" in texts and (len(texts) > 1 or urls or watch):
+        raise InvalidInput(
+            "- cannot be mixed with paths, URLs or --watch", remedy="ingest standard input alone"
+        )
+    if not texts and not urls:
+        raise InvalidInput("nothing to ingest", remedy="name files, folders or URLs, or a list with --urls")
+    if watch and urls:
+        raise InvalidInput("URLs cannot be watched", remedy="ingest them without --watch")
+    return texts

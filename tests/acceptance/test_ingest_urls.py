@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +20,7 @@ from tests.acceptance.ingesting import found, live
 from tests.acceptance.test_ingest_archives import zipped
 from tests.unit.ingest.making import pdf
 
+OCTAVO = str(Path(sys.executable).with_name("octavo"))
 LIMITS = Limits(milliseconds_between_pages=0, seconds_per_page=10)
 PAGE = (
     b"<html><head><title>Opening hours</title></head><body><p>The roastery opens at nine.</p></body></html>"
@@ -337,3 +342,21 @@ async def test_a_redirection_to_another_scheme_or_a_user_is_refused(view, site):
 async def test_a_list_that_cannot_be_read_is_an_error(view, folder):
     with pytest.raises(octavo.errors.UnreadableFile, match="nowhere"):
         await view.ingest(urls=Path(folder / "nowhere"))
+
+
+async def test_the_command_fetches_what_it_is_told_and_nothing_private_unless_allowed(
+    place, db, site, folder
+):
+    urls = folder / "urls.txt"
+    urls.write_text(site.page("/listed"))
+    site.page("/named")
+    words = [OCTAVO, "--data", place / "data", "ingest", site.url("/named"), "--urls", urls, "--json"]
+
+    refused = await asyncio.to_thread(subprocess.run, [*map(str, words)], capture_output=True, check=False)
+    allowed = await asyncio.to_thread(
+        subprocess.run, [*map(str, words), "--allow-private"], capture_output=True, check=True
+    )
+
+    assert (refused.returncode, json.loads(refused.stdout)["created"]) == (1, 0)
+    assert b"--allow-private" in refused.stderr
+    assert json.loads(allowed.stdout)["created"] == 2

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
+import signal
+import sys
+from asyncio import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +21,7 @@ from octavo.workspace import Workspace
 from tests.acceptance.ingesting import live
 
 SETTLE_SECONDS = 0.2
+OCTAVO = str(Path(sys.executable).with_name("octavo"))
 
 
 @asynccontextmanager
@@ -176,3 +181,22 @@ def test_it_can_be_watched_without_await(place, db, folder):
         for summary in blocking.watch(folder, settle_seconds=SETTLE_SECONDS):
             assert summary.created == 1
             break
+
+
+async def test_the_command_prints_a_summary_a_batch_and_ends_well_with_ctrl_c(place, db, folder):
+    (folder / "a.txt").write_text("one")
+    words = ["--data", place / "data", "ingest", folder, "--watch", "--json", "--sync"]
+    running = await asyncio.create_subprocess_exec(
+        OCTAVO, *map(str, words), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+    first = json.loads(await running.stdout.readline())
+    (folder / "b.txt").write_text("two")
+    second = json.loads(await running.stdout.readline())
+    (folder / "a.txt").unlink()
+    third = json.loads(await running.stdout.readline())
+    running.send_signal(signal.SIGINT)
+    rest = await running.communicate()
+
+    assert (first["created"], second["created"], third["deleted"]) == (1, 1, 1)
+    assert (running.returncode, *rest) == (0, b"", b"")

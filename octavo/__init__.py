@@ -12,36 +12,47 @@ if TYPE_CHECKING:
     from octavo.values.document import Document
     from octavo.values.event import Event
     from octavo.values.position import Position
+    from octavo.values.type import CompositeIndex, DocumentType, Index, Unique, upcast
     from octavo.values.upcast import Upcasters
     from octavo.workspace import Workspace
 
 __all__ = [
     "Actor",
+    "CompositeIndex",
     "Document",
+    "DocumentType",
     "Event",
+    "Index",
     "Octavo",
     "Position",
     "Settings",
+    "Unique",
     "Upcasters",
     "Workspace",
     "errors",
     "load_settings",
     "open",
+    "upcast",
 ]
 
 # Where the public names are, loaded when first asked for (PEP 562): the processes that read files need none of
 # them, and would start half as fast.
 _HOMES = {
     "Actor": ("octavo.values.actor", "Actor"),
+    "CompositeIndex": ("octavo.values.type", "CompositeIndex"),
     "Document": ("octavo.values.document", "Document"),
+    "DocumentType": ("octavo.values.type", "DocumentType"),
     "Event": ("octavo.values.event", "Event"),
+    "Index": ("octavo.values.type", "Index"),
     "Octavo": ("octavo.database", "Octavo"),
     "Position": ("octavo.values.position", "Position"),
     "Settings": ("octavo.settings", "Settings"),
+    "Unique": ("octavo.values.type", "Unique"),
     "Upcasters": ("octavo.values.upcast", "Upcasters"),
     "Workspace": ("octavo.workspace", "Workspace"),
     "load_settings": ("octavo.settings", "load"),
     "open": ("octavo.database", "open"),
+    "upcast": ("octavo.values.type", "upcast"),
 }
 
 

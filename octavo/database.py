@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator
+import time
+from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -10,32 +11,54 @@ from typing import Any
 from uuid import UUID
 
 from octavo.engines.blobs.files import FileBlobs
-from octavo.engines.search.postgres import PostgresSearch
+from octavo.engines.search.choice import folder_of, lease_name, search_engine
 from octavo.errors import Unavailable
 from octavo.feed.reader import Feed
 from octavo.feed.wakeup import Wakeup
 from octavo.ingest.summary import Summary
+from octavo.operations import migrations
+from octavo.operations.maintenance import maintain, tasks
+from octavo.operations.migrations import Source
+from octavo.operations.progress import Progress, silent
+from octavo.operations.task import Done
+from octavo.operations.upkeep import Upkeep, note
+from octavo.postgres.backfill import Report
 from octavo.postgres.lease import Lease
+from octavo.postgres.migration import Phase
+from octavo.postgres.migrator import Applied
 from octavo.postgres.pool import Runner as StatementRunner
 from octavo.postgres.record import Record, open_record
 from octavo.projections.runner import DRAIN_SECONDS, Runner
 from octavo.projections.search import SearchProjection
+from octavo.roles.search import SearchEngine
 from octavo.search.query import Hits, Search
 from octavo.settings import Settings, load
-from octavo.store import organizations
+from octavo.store import organizations, retention
+from octavo.store.known import KnownTypes
 from octavo.store.organizations import Organization
 from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin, parse_actor
-from octavo.workspace import Documents, Events, Labels, Links, Parts, UnitOfWork, Workspace
+from octavo.values.type import DocumentType, imported
+from octavo.values.upcast import Upcasters
+from octavo.workspace import Documents, Events, Labels, Links, Parts, Types, UnitOfWork, Workspace
 
 
-def open(record: str | Path | None = None, *, background: bool = True, **settings: Any) -> Octavo:
+def open(
+    record: str | Path | None = None,
+    *,
+    background: bool = True,
+    upcasters: Upcasters | None = None,
+    types: Sequence[type[DocumentType]] = (),
+    **settings: Any,
+) -> Octavo:
     """A database, to be used as `async with octavo.open("./octavo-data") as db`.
 
     Args:
         record: a directory for the embedded PostgreSQL, or the URL of one outside.
-        background: keep the search index up to date while the database is open; a short program beside one
-            that does may leave it out.
+        background: keep the search index up to date and do what maintenance is due while the database is open;
+            a short program beside one that does may leave it out.
+        upcasters: read events of old schema versions as new ones.
+        types: document types to register; see `Types.register`. Beside them those the setting `types` names.
         **settings: any field of `octavo.settings.Settings`; they weigh more than environment and file.
 
     Returns:
@@ -43,10 +66,14 @@ def open(record: str | Path | None = None, *, background: bool = True, **setting
         record's schema up to date, and connects. `db = await octavo.open(…)` works too; close it then.
 
     Raises:
-        InvalidSetting; on entering: ServerFault, StorageFault, MigrationNeeded, Unavailable, AccessDenied.
+        InvalidSetting; on entering: ServerFault, StorageFault, MigrationNeeded, Unavailable, AccessDenied,
+        IncompatibleType.
     """
     return Octavo(
-        load({"record": None if record is None else str(record), **settings}), background=background
+        load({"record": None if record is None else str(record), **settings}),
+        background=background,
+        upcasters=upcasters,
+        types=types,
     )
 
 
@@ -68,6 +95,10 @@ class Organizations:
         """Organizations by name; `after` continues a listing."""
         return await organizations.listing(self._record.system, after=after, limit=limit)
 
+    async def hold(self, name: str, held: bool = True) -> None:
+        """Set or lift an organization's legal hold: under it nothing is deleted by itself; raises `NotFound`."""
+        await retention.hold(self._record.system, name, held=held)
+
 
 class Octavo:
     """An open database: the default organization's documents and search, and the way to the others.
@@ -76,36 +107,61 @@ class Octavo:
         settings: what it was opened with.
         record: the PostgreSQL behind it, for operators: `record.health()`.
         projections: keeps the search index at the end of the log.
+        upkeep: does the tasks of maintenance when they are due.
+        types: the document types, and their indexes.
     """
 
     settings: Settings
     record: Record
     projections: Runner
+    upkeep: Upkeep
+    types: Types
 
-    def __init__(self, settings: Settings, *, background: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        background: bool = True,
+        upcasters: Upcasters | None = None,
+        types: Sequence[type[DocumentType]] = (),
+    ) -> None:
         self.settings = settings
+        self._models = [*types, *imported(settings.types)]
+        self._known = KnownTypes()
         self._background = background
+        self._upcasters = upcasters or Upcasters()
         self._lifetimes = AsyncExitStack()
         self._views: dict[str, Workspace] = {}
         self._origin = Origin(parse_actor(settings.actor))
 
     async def __aenter__(self) -> Octavo:
+        folder_of(self.settings.search)  # is refused before anything is started
         async with AsyncExitStack() as opening:
             record = await open_record(self.settings)
             opening.push_async_callback(record.close)
             wakeup = Wakeup(record.app, record.listen if record.can_listen else None)
             opening.push_async_callback(wakeup.close)
-            engine = PostgresSearch(record)
+            engine = search_engine(self.settings.search, record)
             search = Search(engine, max_limit=self.settings.max_page)
             if record.has_system:
-                self.projections = _projections(record, wakeup, engine)
+                self.projections = _projections(record, wakeup, engine, self.settings)
                 search = Search(engine, moved=self.projections.moved, max_limit=self.settings.max_page)
                 opening.push_async_callback(self.projections.stop)
                 if self._background:
                     self.projections.start()
             self._blobs = FileBlobs(blob_directory(self.settings))
-            self._parts = Parts(record.app, wakeup, search, self._blobs)
+            if record.has_system:
+                self.upkeep = Upkeep(record.system, tasks(record.system, self._blobs, wakeup.committed))
+                opening.push_async_callback(self.upkeep.stop)
+                if self._background:
+                    self.upkeep.start()
+            self._parts = Parts(record.app, wakeup, search, self._blobs, self._upcasters)
             self.record = record
+            self.types = Types(record, self.settings, self._known, self._scope_of)
+            opening.push_async_callback(self.types.stop)
+            await self.types.register(*self._models)
+            if self._background:
+                self.types.start()
             self._lifetimes = opening.pop_all()
         return self
 
@@ -194,6 +250,45 @@ class Octavo:
             to = behind.events[0].position if behind.events else status.position
             await self.projections.drain(to, timeout_seconds)
 
+    async def maintain(self, *, dry_run: bool = False, progress: Progress = silent) -> list[Done]:
+        """Every task of maintenance once, now; they are also done by themselves when they are due.
+
+        Args:
+            dry_run: change nothing, tell what would be.
+            progress: told the rows and files of each task.
+        """
+        record, begun = self._open_record, time.monotonic()
+        todo = tasks(record.system, self._blobs, self._parts.wakeup.committed)
+        done = await maintain(todo, dry_run=dry_run, progress=progress)
+        if not dry_run:
+            await note(record.system, todo, done, begun)
+        return done
+
+    async def migrate(
+        self,
+        folder: str | Path,
+        *,
+        name: str,
+        until: Phase = "contract",
+        report: Report | None = None,
+    ) -> list[Applied]:
+        """Apply an application's own migrations, which make its tables in a schema of its name.
+
+        Args:
+            folder: where its numbered `.sql` files are.
+            name: the application; 1 to 31 of a-z, 0-9 and _.
+            until: no later phase than this: `expand` before a rolling deployment, all after it.
+            report: is told how far a backfill is.
+
+        Returns:
+            What was applied now; empty when nothing waited. Any number of processes may call it at once.
+
+        Raises:
+            MigrationFault: one failed, or an applied one was changed. InvalidInput: the name or the folder.
+            InvalidSetting: the record is a PostgreSQL of your own, and record_admin is not set.
+        """
+        return await migrations.up(self.settings, Source(folder, name), until=until, report=report)
+
     @property
     def blobs(self) -> FileBlobs:
         """The store of original files."""
@@ -226,6 +321,9 @@ class Octavo:
             return (await organizations.find_or_create(system, name)).id
         return (await organizations.find(system, name)).id
 
+    async def _scope_of(self, organization: str | None) -> Scope:
+        return self._scope(await self._organization_id(organization or self.settings.organization))
+
     def _scope(self, organization: UUID) -> Scope:
         limits = Limits(
             body_bytes=self.settings.max_body_bytes,
@@ -241,13 +339,14 @@ class Octavo:
             limits=limits,
             committed=self._parts.wakeup.committed,
             shard=self.record.shard,
+            types=self._known,
         )
 
 
-def _projections(record: Record, wakeup: Wakeup, engine: PostgresSearch) -> Runner:
+def _projections(record: Record, wakeup: Wakeup, engine: SearchEngine, settings: Settings) -> Runner:
     feed = Feed(record.system, wakeup, shard=record.shard)
     projection = SearchProjection(record.system, feed, engine)
-    return Runner(projection, Lease(record.system, projection.name), wakeup)
+    return Runner(projection, Lease(record.system, lease_name(settings.search)), wakeup)
 
 
 def blob_directory(settings: Settings) -> Path:

@@ -48,7 +48,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "Embedded: not needed."
         ),
     ] = ""
-    search: Annotated[str, Meta(description="Engine of the search role: `postgres`.")] = "postgres"
+    search: Annotated[
+        str,
+        Meta(
+            description="Engine of the search role: `postgres`, or `tantivy:DIR`, an index in a folder of this machine."
+        ),
+    ] = "postgres"
     blobs: Annotated[
         str, Meta(description="Where original files are: `file:DIR`. Empty: `blobs` in the data directory.")
     ] = ""

@@ -34,6 +34,7 @@ DRIVER_ERRORS = (
 
 # SQLSTATE of errors our own SQL raises: their messages are ours and quote no stored value.
 INVALID_CHANGE = "OC001"
+INDEX_GONE = "OC002"
 
 # EROFS and EACCES of its files PostgreSQL calls "insufficient privilege"; only the place tells them apart.
 _FILE_SOURCES = frozenset({"fd.c", "md.c", "smgr.c", "slru.c", "xlog.c", "buffile.c", "sharedfileset.c"})
@@ -109,6 +110,7 @@ def _unique(error: BaseException) -> OctavoError:
     return AlreadyExists(
         f"another row already holds this value ({getattr(error, 'constraint_name', 'unique')})",
         remedy="read the existing document, or choose another name or id",
+        constraint=getattr(error, "constraint_name", None),
     )
 
 
@@ -207,6 +209,8 @@ def _other(error: asyncpg.PostgresError) -> OctavoError:
     state = getattr(error, "sqlstate", None) or "?????"
     if state == INVALID_CHANGE:
         return InvalidInput(str(error))
+    if state == INDEX_GONE:
+        return Contention(str(error), remedy="try again: the next answer does without it")
     if getattr(error, "severity_en", None) is None:
         return _misuse(error)  # raised by the driver, before anything was sent
     if re.match(r"22|42", state):

@@ -83,11 +83,15 @@ class TypeIndex(msgspec.Struct, frozen=True):
         return " AND ".join(parts)
 
     @property
+    def room_bytes(self) -> int:
+        """Bytes that a value of one field may have."""
+        return _ROOM_BYTES // len(self.declared.fields)
+
+    @property
     def refusals(self) -> str:
         """SQL of the predicate that refuses rows: never true, but an error for them."""
-        most = _ROOM_BYTES // len(self.declared.fields)
         said = [
-            f"octavo.refuse_many(fields, {_scalars(field)}, {_quoted(field.name)}, {most})"
+            f"octavo.refuse_many(fields, {_scalars(field)}, {_quoted(field.name)}, {self.room_bytes})"
             for field in self.declared.subjects
         ]
         return f"{self.predicate} AND ({' OR '.join(said)})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from types import TracebackType
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,6 @@ import msgspec
 from octavo.errors import AlreadyExists, Conflict, IncompatibleType, InvalidInput, NotFound
 from octavo.postgres.pool import Row, Runner
 from octavo.postgres.statements import load
-from octavo.store import jsonpath
 from octavo.store.known import KnownTypes
 from octavo.store.leads import TypeIndex
 from octavo.store.scope import Scope
@@ -130,35 +130,49 @@ async def page_of_type(scope: Scope, type: str, after: UUID, limit: int) -> Sequ
     return await scope.runner.fetch(_sql.page_of_type, scope.organization, type, after, limit)
 
 
-async def taken(scope: Scope, error: AlreadyExists, bodies: Sequence[bytes]) -> AlreadyExists:
-    """The error that names the type and the field of a unique value that another document has.
+class TakenNamed:
+    """Around a change: a unique value that another document has becomes an error that names type and field.
 
-    Outside a transaction it names that document too; inside one PostgreSQL answers nothing any more.
+    It names that document too, unless several bodies were given, of which PostgreSQL does not tell the one, or a
+    transaction is open, in which PostgreSQL answers nothing any more.
     """
+
+    def __init__(self, scope: Scope, bodies: Sequence[bytes] = ()) -> None:
+        self._scope = scope
+        self._bodies = bodies
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, AlreadyExists):
+            await _tell_taken(self._scope, error, self._bodies)
+
+
+async def _tell_taken(scope: Scope, error: AlreadyExists, bodies: Sequence[bytes]) -> None:
     index = scope.types.index(str(error.fields.get("constraint")))
     if index is None:
-        return error
+        return
     (name,) = index.declared.fields
     holder = await _holder(scope, index, bodies[0]) if len(bodies) == 1 else None
-    return AlreadyExists(
+    raise AlreadyExists(
         f"another {index.type} in {scope.namespace!r} has this {name}" + (f": {holder}" if holder else ""),
         remedy="read or change that one, or choose another value",
         type=index.type,
         field=name,
         id=None if holder is None else str(holder),
-    )
+    ) from error
 
 
 async def _holder(scope: Scope, index: TypeIndex, body: bytes) -> UUID | None:
+    parts = {"{key}": index.keys[0], "{predicate}": index.predicate}
+    statement = _sql.holder_of
+    for place, text in parts.items():
+        statement = statement.replace(place, text)
     try:
-        row = await scope.runner.fetchrow(
-            _sql.holder_of,
-            scope.organization,
-            scope.namespace,
-            index.type,
-            jsonpath.path(index.declared.subjects[0]),
-            body,
-        )
+        row = await scope.runner.fetchrow(statement, scope.organization, scope.namespace, body)
     except Conflict:
         return None  # the transaction has failed
     return None if row is None else row["document_id"]

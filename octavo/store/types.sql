@@ -52,14 +52,17 @@ WHERE profile.name = $1
 RETURNING profile.settings -> 'strict_namespaces' AS namespaces
 
 -- name: holder_of
--- $2 namespace, $3 type, $4 place of the field, $5 value: the documents that have the unique value.
+-- $2 namespace, $3 a body: the document that has its unique value; `{key}` and `{predicate}` as in the index.
+WITH wanted AS MATERIALIZED (
+    SELECT {key} AS key FROM (SELECT octavo.filter_fields($3::jsonb) AS fields) AS body
+)
 SELECT document_id
 FROM octavo.lookup
 WHERE
     organization_id = $1::octavo.organization
     AND namespace = $2
-    AND type = $3
-    AND octavo.unique_value(fields, $4::jsonpath) = octavo.unique_value(octavo.filter_fields($5::jsonb), $4::jsonpath)
+    AND {predicate}
+    AND {key} = (SELECT wanted.key FROM wanted)
 LIMIT 1
 
 -- name: page_of_type

@@ -13,7 +13,7 @@ from octavo.values.actor import Actor
 from octavo.values.json import decode
 from octavo.values.position import Position
 
-Typed = TypeVar("Typed", covariant=True)
+Typed_co = TypeVar("Typed_co", covariant=True)
 Change = Literal["created", "updated", "reverted", "deleted", "restored"]
 
 
@@ -64,7 +64,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         metadata: dict[str, Any] = self.__dict__["_metadata"]
         return metadata
 
-    def to(self, model: Reads[Typed]) -> Typed:
+    def to(self, model: Reads[Typed_co]) -> Typed_co:
         """The body as its document type, brought up to the version of `model` if it was written as an older one.
 
         Raises:
@@ -93,10 +93,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         }
 
 
-class Reads(Protocol[Typed]):
+class Reads(Protocol[Typed_co]):
     """What makes a document into a value of its own, as every `octavo.values.type.DocumentType` does."""
 
-    def read(self, document: Document, /) -> Typed:
+    def read(self, document: Document, /) -> Typed_co:
         """The document as that value."""
         ...
 

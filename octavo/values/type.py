@@ -16,11 +16,12 @@ converted and defaults are stored with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from octavo.errors import InvalidBody, InvalidInput
+from octavo.errors import InvalidBody, InvalidInput, InvalidSetting
 from octavo.values.declared import Declaration, DeclaredIndex, check_type_name
 from octavo.values.document import Document
 from octavo.values.json import decode
@@ -107,6 +108,14 @@ class DocumentType(BaseModel):
         return model.model_dump(mode="json", by_alias=True)
 
     @classmethod
+    def refuse_unfit(cls, raw: bytes) -> None:
+        """Raise `InvalidBody` when JSON is not what this type would have written, `"5"` for a number say."""
+        try:
+            cls.model_validate_json(raw, strict=True, by_alias=True)
+        except ValidationError as error:
+            raise invalid_body(cls.declaration.name, error) from None
+
+    @classmethod
     def read(cls: type[Typed], document: Document) -> Typed:
         """A stored document as this type, brought up to its version.
 
@@ -162,6 +171,35 @@ class DocumentType(BaseModel):
             return cls.model_validate(body, extra="ignore", by_alias=True)
         except ValidationError as error:
             raise invalid_body(cls.declaration.name, error) from None
+
+
+def imported(names: str) -> list[type[DocumentType]]:
+    """The types that a text names, as `shop.types:Article,shop.types:Order`.
+
+    Raises:
+        InvalidSetting: one is not there, or is no document type.
+    """
+    return [_imported(name.strip()) for name in names.split(",") if name.strip()]
+
+
+def _imported(name: str) -> type[DocumentType]:
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InvalidSetting(
+            f"the document type {name!r} cannot be imported: {error}", remedy="write module:Class"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, DocumentType) and hasattr(found, "declaration")):
+        raise InvalidSetting(
+            f"{name} is no document type", remedy="write class …(octavo.DocumentType, name=…)"
+        )
+    return found
+
+
+def type_name(given: str | type[DocumentType]) -> str:
+    """The name of a type, given as such or as its model."""
+    return given if isinstance(given, str) else given.declaration.name
 
 
 def invalid_body(type: str, error: ValidationError) -> InvalidBody:

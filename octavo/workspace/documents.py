@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from octavo.errors import InvalidInput
 from octavo.postgres.pool import Pool
-from octavo.store import bulk, changes, collector, contents, idempotency, labels, links, reads, tags
+from octavo.store import (
+    bulk,
+    changes,
+    collector,
+    contents,
+    groups,
+    idempotency,
+    labels,
+    links,
+    reads,
+    tags,
+    typed,
+)
+from octavo.store import expiry as expiring
 from octavo.store import find as finding
 from octavo.store.bulk import BulkChange, Progress, Selection
 from octavo.store.changes import Draft
 from octavo.store.contents import Content
+from octavo.store.expiry import Expiry
 from octavo.store.find import Found
 from octavo.store.scope import Scope
 from octavo.store.tags import TagMove
 from octavo.store.transaction import transaction
+from octavo.store.types import TakenNamed
 from octavo.values.document import Difference, Document, Tag, Version
+from octavo.values.group import BY_COUNT, Groups, parse_grouping
 from octavo.values.json import encode
 from octavo.values.label import AssignedLabel
 from octavo.values.link import Direction, Link, LinkPage, Neighbour
 from octavo.values.page import Page
 from octavo.values.position import Position
+from octavo.values.type import DocumentType, type_name
 
 Bind = Callable[[], Awaitable[Scope]]
+Written = TypeVar("Written")
 
 
 class Documents:
@@ -41,55 +60,75 @@ class Documents:
 
     async def put(
         self,
-        type: str,
-        body: object,
+        type: str | DocumentType,
+        body: object = None,
         *,
         name: str | None = None,
         id: UUID | str | None = None,
         metadata: Mapping[str, Any] | None = None,
         expect: int | None = None,
+        expires_at: datetime | None = None,
+        ttl_seconds: float | None = None,
         idempotency_key: str | None = None,
     ) -> Document:
         """Create a document, or make the next version of the one with this id, or with this type and name.
 
         Args:
-            type: what kind of document it is: a letter, then letters, digits, `_`, `.` and `-`.
-            body: a JSON object (mapping, dataclass, pydantic model …), up to `max_body_bytes`.
+            type: what kind of document it is: a letter, then letters, digits, `_`, `.` and `-`. Or an instance
+                of a registered document type, which is the body too.
+            body: a JSON object (mapping, dataclass, pydantic model …), up to `max_body_bytes`; that of a
+                registered type is checked and stored as its model writes it.
             name: unique among the namespace's live documents of the type; at most 500 characters.
             metadata: free attributes; None keeps those of an existing document.
             expect: 0 creates only; n replaces version n only.
+            expires_at, ttl_seconds: when it is deleted, softly; neither leaves an existing document's as it is.
             idempotency_key: a repetition with the same key and arguments returns the first call's document.
 
         Returns:
             The document; `changed` is False when it was equal already.
 
         Raises:
-            AlreadyExists, VersionConflict, IdempotencyConflict, InvalidInput, LimitExceeded, NotFound.
+            AlreadyExists, VersionConflict, IdempotencyConflict, InvalidInput, InvalidBody, LimitExceeded, NotFound.
         """
         scope = await self._bind()
-        draft = Draft.of(scope, type, body, name=name, id=_uuid(id), metadata=metadata)
-        if idempotency_key is None:
-            return await changes.put(scope, draft, expect=expect)
-        request = encode(["put", scope.namespace, type, name, id, expect, metadata]) + draft.body
-        return await self._once(
-            scope, idempotency_key, request, lambda inside: changes.put(inside, draft, expect=expect)
-        )
+        kind, content = _typed(scope, type, body)
+        draft = Draft.of(scope, kind, content, name=name, id=_uuid(id), metadata=metadata)
+        async with TakenNamed(scope, [draft.body]):
+            if expiry := Expiry.of(expires_at, ttl_seconds):
+                return await self._put_expiring(scope, draft, (expiry, expect), idempotency_key)
+            if idempotency_key is None:
+                return await changes.put(scope, draft, expect=expect)
+            request = encode(["put", scope.namespace, kind, name, id, expect, metadata]) + draft.body
+            return await self._once(
+                scope, idempotency_key, request, lambda inside: changes.put(inside, draft, expect=expect)
+            )
 
-    async def put_many(self, documents: Sequence[Mapping[str, Any]]) -> list[Document]:
+    async def put_many(
+        self,
+        documents: Sequence[Mapping[str, Any] | DocumentType],
+        *,
+        expires_at: datetime | None = None,
+        ttl_seconds: float | None = None,
+    ) -> list[Document]:
         """Put up to `max_batch` documents in one transaction: all of them or none.
 
         Args:
-            documents: mappings with `type` and `body`, and if wanted `name`, `id` and `metadata`.
+            documents: mappings with `type` and `body`, and if wanted `name`, `id` and `metadata`; or instances
+                of registered document types.
+            expires_at, ttl_seconds: when all of them are deleted, softly.
 
         Returns:
             The documents in the order given; `changed` is False for those that were equal already.
         """
         scope = await self._bind()
         drafts = [_draft(scope, document) for document in documents]
-        if self._pool is None or changes.is_one_statement(drafts):
-            return await changes.put_many(scope, drafts)
-        async with transaction(self._pool, scope) as inside:
-            return await changes.put_many(inside, drafts)
+        async with TakenNamed(scope, [draft.body for draft in drafts]):
+            if expiry := Expiry.of(expires_at, ttl_seconds):
+                return await self._inside(scope, lambda inside: _put_many_expiring(inside, drafts, expiry))
+            if self._pool is None or changes.is_one_statement(drafts):
+                return await changes.put_many(scope, drafts)
+            async with transaction(self._pool, scope) as inside:
+                return await changes.put_many(inside, drafts)
 
     async def patch(
         self,
@@ -109,21 +148,26 @@ class Documents:
         Args:
             where: a filter that the current version must satisfy, checked under the lock.
 
+        In a database with registered types the result is checked before the commit, which takes three more round
+        trips; a document written as an older version of its type is put anew instead.
+
         Raises:
-            NotFound, VersionConflict, GuardFailed, InvalidInput.
+            NotFound, VersionConflict, GuardFailed, InvalidInput, InvalidBody, AlreadyExists.
         """
         scope = await self._bind()
         known = known_id(id)
-        if idempotency_key is None:
-            return await changes.patch(scope, known, changed, metadata=metadata, expect=expect, where=where)
-        return await self._once(
-            scope,
-            idempotency_key,
-            encode(["patch", id, changed, metadata, expect, where]),
-            lambda inside: changes.patch(
-                inside, known, changed, metadata=metadata, expect=expect, where=where
-            ),
-        )
+
+        async def write(inside: Scope) -> Document:
+            return await changes.patch(inside, known, changed, metadata=metadata, expect=expect, where=where)
+
+        async def write_checked(inside: Scope) -> Document:
+            return await typed.checked(inside, None, write)
+
+        async with TakenNamed(scope):
+            if idempotency_key is None:
+                return await typed.checked(scope, self._pool, write)
+            request = encode(["patch", id, changed, metadata, expect, where])
+            return await self._once(scope, idempotency_key, request, write_checked)
 
     async def update_many(
         self,
@@ -213,38 +257,83 @@ class Documents:
 
     def find(
         self,
-        type: str | None = None,
+        type: str | builtins.type[DocumentType] | None = None,
         *,
         where: Mapping[str, Any] | None = None,
         order: str = finding.NEWEST_FIRST,
         limit: int = 100,
         cursor: str | None = None,
         include_body: bool = True,
+        fields: Sequence[str] | None = None,
     ) -> Found:
         """Documents that a filter holds for: `async for` gives all of them, `await ….page()` one page.
 
         Args:
-            type: only this type; None for all.
+            type: only this type, by its name or its model; None for all.
             where: a filter, as `{"status": "draft", "@created_at": {"$gte": moment}}`: a bare name is a field
                 of the body, `@name` an attribute of the document.
             order: `@created_at`, `@updated_at`, `@name`, `@id`, `@version` or a field; `-` in front descends.
             limit: documents of one page, at most `max_page`.
             cursor: where the page before ended; stable under ties and concurrent writes.
             include_body: without, no body is read.
+            fields: only these of the body are sent, as `["title", "author.name"]`; `Document.body` has no others.
 
         Raises:
             InvalidFilter; with the page LimitExceeded, when no index helps and more than `max_scanned`
             documents would have to be looked at.
         """
         return finding.find(
-            self._bind, type, where=where, order=order, limit=limit, cursor=cursor, include_body=include_body
+            self._bind,
+            None if type is None else type_name(type),
+            where=where,
+            order=order,
+            limit=limit,
+            cursor=cursor,
+            include_body=include_body,
+            fields=fields,
         )
 
     async def count(
-        self, type: str | None = None, *, where: Mapping[str, Any] | None = None, cap: int | None = None
+        self,
+        type: str | builtins.type[DocumentType] | None = None,
+        *,
+        where: Mapping[str, Any] | None = None,
+        cap: int | None = None,
     ) -> int:
         """How many documents a filter holds for, exactly; counting stops at `cap`, if one is given."""
-        return await finding.count(await self._bind(), type, where=where, cap=cap)
+        kind = None if type is None else type_name(type)
+        return await finding.count(await self._bind(), kind, where=where, cap=cap)
+
+    async def group(
+        self,
+        type: str | None = None,
+        *,
+        by: str | Sequence[str] = (),
+        sum: str | Sequence[str] | None = None,  # noqa: A002  # what everybody calls it
+        min: str | Sequence[str] | None = None,  # noqa: A002  # what everybody calls it
+        max: str | Sequence[str] | None = None,  # noqa: A002  # what everybody calls it
+        avg: str | Sequence[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        order: str = BY_COUNT,
+        limit: int = 100,
+    ) -> Groups:
+        """Count documents by what they have in common, and add up their numbers, exactly.
+
+        Args:
+            type: only this type; None for all.
+            by: fields and attributes, and `@created_at.day` (`.hour`, `.month`, `.year`, in UTC); none for one
+                group of all.
+            sum, min, max, avg: fields to calculate of; what is no number is left out and counted.
+            where: a filter, as for `find`.
+            order: `count` or a name of `by`, `-` in front descends; the largest group is first by default.
+            limit: groups given, at most `max_page`; `total` says how many there are.
+
+        Raises:
+            InvalidFilter; LimitExceeded, when no index helps with the filter and more than `max_scanned` documents
+            would have to be looked at.
+        """
+        grouping = parse_grouping(by, order, sum=sum, min=min, max=max, avg=avg)
+        return await groups.group(await self._bind(), grouping, type, where=where, limit=limit)
 
     async def by_session(
         self,
@@ -269,8 +358,10 @@ class Documents:
         return await reads.diff(await self._bind(), known_id(id), before, after)
 
     async def revert(self, id: UUID | str, version: int, *, expect: int | None = None) -> Document:
-        """Make a new version that is as an earlier one was."""
-        return await changes.revert(await self._bind(), known_id(id), version, expect=expect)
+        """Make a new version that is as an earlier one was, and of the version of its type that that one was."""
+        scope = await self._bind()
+        async with TakenNamed(scope):
+            return await changes.revert(scope, known_id(id), version, expect=expect)
 
     async def delete(self, id: UUID | str, *, expect: int | None = None) -> Document:
         """Delete: no read, search or listing shows it any more; `restore` brings it back."""
@@ -278,7 +369,29 @@ class Documents:
 
     async def restore(self, id: UUID | str) -> Document:
         """Bring a deleted document back as it was before."""
-        return await changes.restore(await self._bind(), known_id(id))
+        scope = await self._bind()
+        async with TakenNamed(scope):
+            return await changes.restore(scope, known_id(id))
+
+    async def set_expiry(
+        self,
+        id: UUID | str,
+        expires_at: datetime | None = None,
+        *,
+        ttl_seconds: float | None = None,
+    ) -> Position:
+        """Set when a document is deleted, softly; without moment and seconds it is kept for good again.
+
+        `get` and `get_many` take it as deleted from that moment on; lists, counts and search do within a minute.
+
+        Raises:
+            NotFound: there is none, or it is deleted. InvalidInput.
+        """
+        return await expiring.set_one(await self._bind(), known_id(id), Expiry.of(expires_at, ttl_seconds))
+
+    async def expiry(self, id: UUID | str) -> datetime | None:
+        """When a document expires, None: never."""
+        return await expiring.find(await self._bind(), known_id(id))
 
     async def purge(self, id: UUID | str) -> Position:
         """Remove a document for good, with its versions, tags and bodies; only its events stay, without values.
@@ -403,6 +516,26 @@ class Documents:
         """What the file behind a document was: checksum, kind, counts and where the original is."""
         return await contents.get(await self._bind(), known_id(id), version)
 
+    async def _put_expiring(
+        self, scope: Scope, draft: Draft, wanted: tuple[Expiry, int | None], key: str | None
+    ) -> Document:
+        expiry, expect = wanted
+
+        async def write(inside: Scope) -> Document:
+            stored = await changes.put(inside, draft, expect=expect)
+            return (await expiring.set_for(inside, [stored], expiry))[0]
+
+        if key is None:
+            return await self._inside(scope, write)
+        return await self._once(scope, key, encode(["put", scope.namespace, draft, expiry, expect]), write)
+
+    async def _inside(self, scope: Scope, write: Callable[[Scope], Awaitable[Written]]) -> Written:
+        """Several statements, one commit: in the transaction that is open, or in one of its own."""
+        if self._pool is None:
+            return await write(scope)
+        async with transaction(self._pool, scope) as inside:
+            return await write(inside)
+
     async def _once(
         self, scope: Scope, key: str, request: bytes, write: Callable[[Scope], Awaitable[Document]]
     ) -> Document:
@@ -415,7 +548,26 @@ class Documents:
             return await idempotency.once(inside, key, request, write, read)
 
 
-def _draft(scope: Scope, document: Mapping[str, Any]) -> Draft:
+def _typed(scope: Scope, type: str | DocumentType, body: object) -> tuple[str, object]:
+    """The name of a type and the body, from what a caller gave."""
+    if isinstance(type, str):
+        return type, body
+    name = type.declaration.name
+    if name not in scope.types.models:
+        raise InvalidInput(
+            f"{type.__class__.__name__} is not registered",
+            remedy="open the database with types=[…], or call db.types.register",
+        )
+    if body is not None:
+        raise InvalidInput(
+            f"an instance of {name} is the body, and another one is given", remedy="leave one out"
+        )
+    return name, type
+
+
+def _draft(scope: Scope, document: Mapping[str, Any] | DocumentType) -> Draft:
+    if isinstance(document, DocumentType):
+        return Draft.of(scope, *_typed(scope, document, None))
     unknown = set(document) - {"type", "body", "name", "id", "metadata"}
     if unknown or not {"type", "body"} <= set(document):
         raise InvalidInput(
@@ -424,6 +576,10 @@ def _draft(scope: Scope, document: Mapping[str, Any]) -> Draft:
         )
     fields = {**document, "id": _uuid(document.get("id"))}
     return Draft.of(scope, **fields)
+
+
+async def _put_many_expiring(scope: Scope, drafts: Sequence[Draft], expiry: Expiry) -> list[Document]:
+    return await expiring.set_for(scope, await changes.put_many(scope, drafts), expiry)
 
 
 def _uuid(id: UUID | str | None) -> UUID | None:

@@ -9,12 +9,13 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from octavo.errors import AlreadyExists, InvalidInput, NotFound, OctavoError
-from octavo.operations.dates import Made, of_document, of_tags, of_versions
+from octavo.operations import relations
+from octavo.operations.dates import Made, of_document, of_labels, of_tags, of_versions
 from octavo.operations.incoming import Incoming, Step
 from octavo.operations.lines import ContentLine
 from octavo.operations.reading import Files
 from octavo.postgres.statements import load
-from octavo.store import changes, contents, tags
+from octavo.store import changes, contents, labels, tags
 from octavo.store.contents import Content
 from octavo.store.scope import Scope
 from octavo.values.document import Document
@@ -34,7 +35,8 @@ class Known(msgspec.Struct, frozen=True):
 
     def is_settled(self, incoming: Incoming) -> bool:
         """Whether nothing has to be done or looked at."""
-        return self.is_equal and not self.is_deleted and self.is_of_kind and not incoming.tags
+        is_as_told = self.is_equal and not self.is_deleted and self.is_of_kind
+        return is_as_told and not incoming.tags and not incoming.labels
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -112,7 +114,10 @@ class Arrival:
         for one in made:
             for name, line in one.incoming.tags.items():
                 await tags.move(self._scope, one.id, name, one.numbers[line.version])
+            await self._assign_labels(one.incoming, one.id)
         await self._date(made)
+        if dates := [row for one in made for row in of_labels(one)]:
+            await relations.date_labels(self._scope, dates)
         await self._record_contents(made)
 
     async def _put_many(self, new: Sequence[Incoming]) -> list[Made]:
@@ -149,7 +154,14 @@ class Arrival:
             changed = document.changed
         for name, line in incoming.tags.items():
             changed = await self._move_tag(incoming, known.id, name, incoming.step(line.version)) or changed
-        return changed
+        return await self._assign_labels(incoming, known.id) or changed
+
+    async def _assign_labels(self, incoming: Incoming, id: UUID) -> bool:
+        assigned = [
+            await labels.assign(self._scope, id, name, line.confidence)
+            for name, line in incoming.labels.items()
+        ]
+        return any(label.changed for label in assigned)
 
     async def _move_tag(self, incoming: Incoming, id: UUID, name: str, step: Step) -> bool:
         """Move a tag to the version that is equal to the exported one; numbers may differ here."""

@@ -1,4 +1,4 @@
-"""When imported versions, documents and tags were made where they came from, as rows for the record."""
+"""When imported versions, documents, tags and labels were made where they came from, as rows for the record."""
 
 from __future__ import annotations
 
@@ -51,6 +51,16 @@ def of_tags(made: Made) -> Dates:
         for name, line in made.incoming.tags.items()
         if line.moved_at is not None and line.moved_by is not None
         for actor in (parse_actor(line.moved_by),)
+    ]
+
+
+def of_labels(made: Made) -> Dates:
+    """Document, label, moment, actor, kind."""
+    return [
+        (made.id, name, line.assigned_at, actor.id, actor.kind)
+        for name, line in made.incoming.labels.items()
+        if line.assigned_at is not None and line.assigned_by is not None
+        for actor in (parse_actor(line.assigned_by),)
     ]
 
 

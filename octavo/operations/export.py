@@ -2,6 +2,7 @@
 
     export.json       what it is: organization, position, counts
     documents.jsonl   one document a line: see `octavo.operations.lines`
+    definitions.json  labels and types of links; links.jsonl: see `octavo.operations.relations`
     files/            the originals, under names one can read
 
 Everything is of one snapshot, and memory stays bounded: documents are read by pages, bodies by bytes.
@@ -21,7 +22,7 @@ from uuid import UUID
 import msgspec
 
 from octavo.errors import InvalidInput, NotFound, StorageFault
-from octavo.operations import lines
+from octavo.operations import lines, relations
 from octavo.operations.names import readable_name
 from octavo.operations.originals import save
 from octavo.operations.problems import OnProblem, Problem, Problems
@@ -48,6 +49,7 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
     documents: int
     versions: int
     files: int
+    links: int
     bytes: int
     failed: int
     problems: list[Problem]
@@ -108,6 +110,7 @@ async def export_documents(
                 "documents": export.documents,
                 "versions": export.versions,
                 "files": export.files,
+                "links": export.links,
             },
         )
     return ExportReport(
@@ -116,6 +119,7 @@ async def export_documents(
         documents=export.documents,
         versions=export.versions,
         files=export.files,
+        links=export.links,
         bytes=export.bytes,
         failed=export.problems.count,
         problems=export.problems.first,
@@ -144,7 +148,7 @@ class _Export:
         self._history = history
         self._progress = progress
         self.organization = ""
-        self.documents = self.versions = self.files = self.bytes = 0
+        self.documents = self.versions = self.files = self.bytes = self.links = 0
         self.problems = Problems(on_problem)
 
     async def write(self, namespace: str | None, type: str | None) -> Position:
@@ -159,6 +163,7 @@ class _Export:
                 await self._write_page(file, heads)
                 self._progress(self.documents, max(self.documents, seen["documents"]))
         await asyncio.to_thread(sync_file, self._building / lines.DOCUMENTS)
+        self.links = await relations.write(self._fetch, self._building, namespace, type)
         return Position(self._scope.shard, seen["epoch"], seen["gate"], 0)
 
     async def _pages(self, namespace: str | None, type: str | None) -> AsyncIterator[Sequence[Row]]:
@@ -170,6 +175,7 @@ class _Export:
     async def _write_page(self, file: BinaryIO, heads: Sequence[Row]) -> None:
         ids = [head["id"] for head in heads]
         tags = _by_document(await self._fetch(_sql.tags, ids))
+        labels = _by_document(await relations.labels_of(self._fetch, ids))
         contents = _by_document(await self._fetch(_sql.contents, ids))
         current = {head["id"]: head for head in heads}
         keys = await self._fetch(
@@ -183,7 +189,7 @@ class _Export:
                 id = row["document_id"]
                 if opened != id:
                     files = await self._export_files(current[id], exported[id], contents.get(id, []))
-                    file.write(lines.beginning(current[id], tags.get(id, []), files))
+                    file.write(lines.beginning(current[id], tags.get(id, []), labels.get(id, []), files))
                 self._write_version(file, row, row["number"] == current[id]["version"], opened != id)
                 opened = id
 

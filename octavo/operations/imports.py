@@ -25,7 +25,7 @@ from octavo.errors import (
     OctavoError,
     StatementTimeout,
 )
-from octavo.operations import lines
+from octavo.operations import lines, relations
 from octavo.operations.arrival import Arrival, Outcome, compare, require_organization
 from octavo.operations.incoming import Incoming, parse_line
 from octavo.operations.problems import OnProblem, Problem, Problems
@@ -54,6 +54,7 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: int
     failed: int
     files: int
+    links: int
     problems: list[Problem]
     seconds: float
 
@@ -83,7 +84,7 @@ async def import_documents(
         blobs: the store for original files; None leaves them out.
         source: what `export_documents` made, or a file of JSON lines, each with `type` and `body` at least.
         keep_ids: False gives each document a new id, the same in every run, made of organization and old id.
-        dry_run: do everything and roll it back.
+        dry_run: do everything and roll it back; links, which need the documents, are left out.
         on_problem: told of each line that could not be imported, at once.
         progress: told bytes of bytes of the lines.
 
@@ -96,11 +97,17 @@ async def import_documents(
     await require_organization(scope)
     problems = Problems(on_problem)
     work = _Import(pool, scope, Originals(blobs, folder, dry_run=dry_run), problems, dry_run=dry_run)
+    has_relations = not dry_run and folder.joinpath(lines.DOCUMENTS) == path
+    if has_relations:
+        await relations.define(scope, folder, problems)
     total = path.stat().st_size
     with path.open("rb") as file:
         for chunk in _chunks(file, scope, problems, keep_ids):
             await work.take(chunk)
             progress(file.tell(), total)
+    linked = relations.LinkImport(pool, scope, problems, keep_ids=keep_ids)
+    if has_relations:
+        await linked.take_all(folder, _OF_A_LINE)
     done = work.done
     return ImportReport(
         source=source,
@@ -111,6 +118,7 @@ async def import_documents(
         unchanged=done.unchanged,
         failed=problems.count,
         files=work.originals.files,
+        links=linked.links,
         problems=problems.first,
         seconds=round(time.monotonic() - begun, 3),
     )

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from octavo.errors import InvalidInput
-from octavo.operations.lines import ContentLine, DocumentLine, TagLine, VersionLine
+from octavo.operations.lines import ContentLine, DocumentLine, LabelLine, TagLine, VersionLine
 from octavo.store.changes import Draft
 from octavo.store.scope import Scope
 from octavo.values.actor import Actor, parse_actor
@@ -50,6 +50,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     created: Stamp | None
     steps: list[Step]
     tags: dict[str, TagLine]
+    labels: dict[str, LabelLine]
     contents: list[ContentLine]
 
     @property
@@ -91,22 +92,23 @@ def parse_line(line: bytes, place: str, scope: Scope, *, keep_ids: bool) -> Inco
     steps.append(_current(scope, parsed))
     incoming = Incoming(
         place=place,
-        id=_id(scope, parsed.id, keep_ids),
+        id=None if parsed.id is None else id_here(scope, parsed.id, keep_ids),
         namespace=parsed.namespace or scope.namespace,
         type=parsed.type,
         name=parsed.name,
         created=_stamp(parsed.created_at, parsed.created_by) or steps[0].stamp,
         steps=steps,
         tags=parsed.tags,
+        labels=parsed.labels,
         contents=parsed.contents,
     )
     _check(incoming)
     return incoming
 
 
-def _id(scope: Scope, id: UUID | None, keep_ids: bool) -> UUID | None:
+def id_here(scope: Scope, id: UUID, keep_ids: bool) -> UUID:
     """The same id, or one made of it: so that a second import finds what the first one made."""
-    return id if id is None or keep_ids else uuid5(scope.organization, str(id))
+    return id if keep_ids else uuid5(scope.organization, str(id))
 
 
 def _earlier(scope: Scope, version: VersionLine) -> Step:

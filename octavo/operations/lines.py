@@ -1,7 +1,7 @@
 """The lines of an export: `documents.jsonl`, one document a line.
 
     {"id": …, "namespace": …, "type": …, "name": …, "version": 3, "created_at": …, "created_by": "user:ann", …,
-     "tags": {"production": {"version": 2, …}},
+     "tags": {"production": {"version": 2, …}}, "labels": {"legal": {"confidence": 0.9, …}},
      "contents": [{"version": 1, "file": "files/default/report/q1--5feceb66ffc86f38.pdf", "sha256": …, …}],
      "versions": [{"number": 2, "change": "updated", …, "metadata": {…}, "body": {…}}],
      "change": "updated", …, "metadata": {…}, "body": {…}}
@@ -50,6 +50,14 @@ class TagLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_def
     moved_by: str | None = None
 
 
+class LabelLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A label of a document."""
+
+    confidence: float | None = None
+    assigned_at: datetime | None = None
+    assigned_by: str | None = None
+
+
 class ContentLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the file behind a version was; `file` is its path in the export, None if it could not be read."""
 
@@ -79,6 +87,7 @@ class DocumentLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
     updated_at: datetime | None = None
     updated_by: str | None = None
     tags: dict[str, TagLine] = {}
+    labels: dict[str, LabelLine] = {}
     contents: list[ContentLine] = []
     versions: list[VersionLine] = []
     change: Change | None = None
@@ -88,7 +97,7 @@ class DocumentLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
     body: msgspec.Raw
 
 
-def beginning(head: Row, tags: list[Row], contents: list[ContentLine]) -> bytes:
+def beginning(head: Row, tags: list[Row], labels: list[Row], contents: list[ContentLine]) -> bytes:
     """A document's line up to the first of its earlier versions."""
     fields: dict[str, Any] = {
         "id": head["id"],
@@ -101,6 +110,7 @@ def beginning(head: Row, tags: list[Row], contents: list[ContentLine]) -> bytes:
         "updated_at": head["updated_at"],
         "updated_by": str(Actor(head["updated_by"], head["updated_by_kind"])),
         "tags": {tag["name"]: _tag(tag) for tag in tags},
+        **({"labels": {label["name"]: _label(label) for label in labels}} if labels else {}),
         "contents": contents,
     }
     return msgspec.json.encode(fields)[:-1] + b',"versions":['
@@ -132,6 +142,14 @@ def ending(row: Row) -> bytes:
         "body": msgspec.Raw(row["body"]),
     }
     return b"]," + msgspec.json.encode(fields)[1:] + b"\n"
+
+
+def _label(row: Row) -> LabelLine:
+    return LabelLine(
+        confidence=row["confidence"],
+        assigned_at=row["assigned_at"],
+        assigned_by=str(Actor(row["assigned_by"], row["assigned_by_kind"])),
+    )
 
 
 def _tag(row: Row) -> TagLine:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from octavo.cli.session import Json, console, of, print_json, run
-from octavo.operations import maintenance
 
 
 def maintain(
@@ -15,14 +14,17 @@ def maintain(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, tell what would be.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Sweep what crashes and purges left behind, and make the log's next partitions; bounded, safe beside writers.
+    """Do every task of maintenance now: expired documents, old events, orphans, the log's next partitions.
+
+    Whatever process has the database open does them by itself when they are due; `octavo status` shows the last runs.
+    Bounded, and safe beside writers.
 
     Example: [dim]octavo maintain --dry-run[/]
     """
 
     async def work() -> Any:
         async with of(context).open() as db:
-            return await maintenance.maintain(db.record.system, db.blobs, dry_run=dry_run)
+            return await db.maintain(dry_run=dry_run)
 
     done = run(work)
     if as_json:

@@ -9,10 +9,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from octavo.cli.render import bytes_of
+from octavo.cli.render import bytes_of, moment
 from octavo.cli.session import Json, console, of, print_json, run
 from octavo.errors import InvalidInput, RecordFault
-from octavo.operations import health
+from octavo.operations import health, upkeep
 from octavo.postgres import server
 
 
@@ -53,16 +53,16 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     """
     session = of(context)
 
-    async def work() -> health.Report:
+    async def work() -> tuple[health.Report, list[upkeep.LastRun]]:
         async with session.open() as db:
-            return await health.report(db.record, [db.projections])
+            return await health.report(db.record, [db.projections]), await upkeep.last_runs(db.record.system)
 
-    told = run(work)
+    told, runs = run(work)
     if as_json:
-        print_json(told.as_dict())
+        print_json({**told.as_dict(), "upkeep": [one.as_dict() for one in runs]})
         return
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in _lines(told):
+    for name, value in [*_lines(told), *map(_last_run, runs)]:
         table.add_row(f"[dim]{name}[/]", value)
     console.print(table)
 
@@ -132,6 +132,14 @@ def _lines(told: health.Report) -> Iterator[tuple[str, str]]:
         yield status.name, f"[red]{status.last_error}[/]" if status.last_error else state
     if told.gate:
         yield "gate", f"[yellow]{told.gate}[/]"
+
+
+def _last_run(last: upkeep.LastRun) -> tuple[str, str]:
+    if last.ended_at is None:
+        return f"upkeep: {last.task}", f"[dim]due {moment(last.due_at)}[/]"
+    outcome = f"[red]{escape(last.error)}[/]" if last.error else f"{last.changed:,} of {last.examined:,}"
+    waits = f" [yellow]{escape(last.waits)}[/]" if last.waits else ""
+    return f"upkeep: {last.task}", f"{outcome}{waits} [dim]{moment(last.ended_at)}[/]"
 
 
 def register(app: typer.Typer) -> None:

@@ -3,6 +3,9 @@
 Every task is bounded, can be stopped at any point and gone on with, and can be asked what it would do; none
 gets in the way of writers.
 
+    expiry       documents whose moment has come are deleted, softly
+    events       of an organization's own streams that are older than it wants them kept
+    gate         an open transaction that has held readers of the log back for a minute is told
     answers      of calls with an idempotency key, older than a week
     bodies       that no version refers to: a purge was killed before it collected them
     blobs        that no content refers to and that have been there for a day: a purge or an ingest left them
@@ -11,16 +14,19 @@ gets in the way of writers.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
-from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from octavo.errors import InvalidInput
+from octavo.operations.expiry import sweep_expired
 from octavo.operations.progress import Progress, silent
+from octavo.operations.retention import drop_old_events
+from octavo.operations.task import Bounds, Done, Task
+from octavo.postgres.health import gate_holders
 from octavo.postgres.pool import Pool, Row, Transaction
 from octavo.postgres.statements import load
 from octavo.roles.blobs import Blob, Blobs
@@ -29,57 +35,77 @@ from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin
 
 _sql = load("octavo.operations", "maintenance.sql")
+log = logging.getLogger("octavo.maintenance")
 
 ANSWERS_KEPT = timedelta(days=7)
 BLOBS_KEPT = timedelta(days=1)
 MONTHS_AHEAD = 2
+HELD_SECONDS = 60.0
 LIMIT = 1_000_000
 _CHUNK = 500
 _BLOB_CHUNK = 100
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True):
-    """What one task did, or with `dry_run` would do.
-
-    Attributes:
-        task: answers, bodies, blobs or partitions.
-        examined: rows or files looked at.
-        changed: rows or files removed, or partitions made.
-        after: where to go on, as the task's `after=`; None when it came to the end.
-        waits: why it stopped before, if it did.
-    """
-
-    task: str
-    dry_run: bool
-    examined: int
-    changed: int
-    after: str | None = None
-    waits: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The result as plain data."""
-        return msgspec.structs.asdict(self)
-
-
 async def maintain(
-    system: Pool, blobs: Blobs | None, *, dry_run: bool = False, progress: Progress = silent
+    tasks: Sequence[Task], *, dry_run: bool = False, progress: Progress = silent
 ) -> list[Done]:
-    """Every task once.
+    """Every task once, up to a million rows or files each.
+
+    Args:
+        dry_run: change nothing, tell what would be.
+        progress: told the rows and files of each task.
+    """
+    bounds = Bounds(limit=LIMIT, dry_run=dry_run, progress=progress)
+    return [await task.run(bounds) for task in tasks]
+
+
+def tasks(
+    system: Pool, blobs: Blobs | None, committed: Callable[[], None] = lambda: None
+) -> tuple[Task, ...]:
+    """Every task, with how often it is done in the background.
 
     Args:
         system: connections of a member of octavo_system.
         blobs: the blob store; None leaves the blobs alone.
-        dry_run: change nothing, tell what would be.
-        progress: told the rows and files of each task.
+        committed: told when documents were deleted, to wake the readers of the log.
     """
-    done = [
-        await keep_partitions(system, dry_run=dry_run),
-        await forget_answers(system, dry_run=dry_run, progress=progress),
-        await sweep_bodies(system, dry_run=dry_run, progress=progress),
-    ]
-    if blobs is not None:
-        done.append(await sweep_blobs(system, blobs, dry_run=dry_run, progress=progress))
-    return done
+    done = (
+        Task("partitions", 3_600.0, lambda to: keep_partitions(system, dry_run=to.dry_run)),
+        Task("expiry", 20.0, lambda to: sweep_expired(system, to, committed)),
+        Task("events", 3_600.0, lambda to: drop_old_events(system, to)),
+        Task(
+            "answers",
+            3_600.0,
+            lambda to: forget_answers(system, limit=to.limit, dry_run=to.dry_run, progress=to.progress),
+        ),
+        Task(
+            "bodies",
+            86_400.0,
+            lambda to: sweep_bodies(
+                system, after=to.after, limit=to.limit, dry_run=to.dry_run, progress=to.progress
+            ),
+        ),
+        Task("gate", 60.0, lambda to: watch_gate(system, dry_run=to.dry_run)),
+    )
+    if blobs is None:
+        return done
+    return (*done, Task("blobs", 86_400.0, partial(_sweep_blobs, system, blobs)))
+
+
+async def watch_gate(
+    system: Pool, *, older_than_seconds: float = HELD_SECONDS, dry_run: bool = False
+) -> Done:
+    """Tell of open transactions that hold readers of the log back for longer than so many seconds."""
+    holders = await gate_holders(system, older_than_seconds)
+    if holders:
+        log.warning("readers of the log are held back by %s", "; ".join(map(str, holders)))
+    return Done(
+        task="gate",
+        dry_run=dry_run,
+        examined=len(holders),
+        changed=0,
+        waits=str(holders[0]) if holders else None,
+    )
 
 
 async def keep_partitions(system: Pool, *, months_ahead: int = MONTHS_AHEAD, dry_run: bool = False) -> Done:
@@ -185,6 +211,12 @@ async def sweep_blobs(
         if examined >= limit:
             return Done(task="blobs", dry_run=dry_run, examined=examined, changed=removed, after=after)
     return Done(task="blobs", dry_run=dry_run, examined=examined, changed=removed)
+
+
+async def _sweep_blobs(system: Pool, blobs: Blobs, to: Bounds) -> Done:
+    return await sweep_blobs(
+        system, blobs, after=to.after or "", limit=to.limit, dry_run=to.dry_run, progress=to.progress
+    )
 
 
 async def _estimate(system: Pool) -> int:

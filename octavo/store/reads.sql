@@ -1,12 +1,13 @@
--- fragment: deleted_at
+-- fragment: gone_at
 -- What has expired counts as deleted, also before the sweep has come.
-    CASE WHEN head.expires_at <= now() THEN head.expires_at ELSE head.deleted_at END AS deleted_at,
+    CASE WHEN head.expires_at <= now() THEN head.expires_at ELSE head.deleted_at END
 
 -- fragment: head_document
 SELECT
     head.id, head.namespace, head.type, head.name, head.version, head.created_at, head.created_by,
     head.created_by_kind, head.updated_at, head.updated_by, head.updated_by_kind,
-    -- include: deleted_at
+    -- include: gone_at
+    AS deleted_at,
     head.epoch, head.position_xid, head.position_id, head.metadata, head.schema_version, body.value AS body
 FROM octavo.document AS head
 INNER JOIN octavo.body AS body
@@ -17,7 +18,9 @@ SELECT
     head.id, head.namespace, head.type, head.name, version.number AS version, head.created_at, head.created_by,
     head.created_by_kind, version.created_at AS updated_at, version.created_by AS updated_by,
     version.created_by_kind AS updated_by_kind,
-    CASE WHEN version.change = 'deleted' THEN version.created_at ELSE head.deleted_at END AS deleted_at,
+    CASE WHEN version.change = 'deleted' THEN version.created_at ELSE
+    -- include: gone_at
+    END AS deleted_at,
     version.change = 'deleted' AS tombstone,
     head.epoch, head.position_xid, head.position_id, version.metadata, version.schema_version,
     body.value AS body

@@ -82,16 +82,20 @@ async def test_a_dry_run_tells_the_same_and_changes_nothing(
     await changes.purge(acme, (await put_file(acme, blobs, b"purged")).id)
     age(blobs, 2)
 
-    told = await maintenance.maintain(fresh_record.system, blobs, dry_run=True)
+    tasks = maintenance.tasks(fresh_record.system, blobs)
+    told = await maintenance.maintain(tasks, dry_run=True)
     before = await bodies(fresh_record)
-    done = await maintenance.maintain(fresh_record.system, blobs)
+    done = await maintenance.maintain(tasks)
 
     assert before == 5
     assert [(step.task, step.changed) for step in told] == [(step.task, step.changed) for step in done]
     assert {step.task: step.changed for step in done} == {
         "partitions": 0,
+        "expiry": 0,
+        "events": 0,
         "answers": 0,
         "bodies": 4,
+        "gate": 0,
         "blobs": 1,
     }
 

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from octavo.cli import render
+from octavo.cli import listing, render
 from octavo.cli.session import Json, Namespace, Organization, console, of, print_json, run
 from octavo.errors import InvalidInput
 from octavo.values.json import parse_text
+from octavo.values.page import Page
+from octavo.values.plan import Plan
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the document.")]
 Expect = Annotated[int | None, typer.Option(help="Only if this is the current version.")]
@@ -42,8 +44,8 @@ def put(
 
     Example: [dim]echo '{"title": "Hello"}' | octavo put article --name hello --body -[/]
     """
-    content = _object(_read(body), "body")
-    attributes = _object(metadata, "metadata") if metadata else None
+    content = json_object(_read(body), "body")
+    attributes = json_object(metadata, "metadata") if metadata else None
 
     async def work() -> Any:
         async with of(context).workspace(organization, namespace) as (_, view):
@@ -95,27 +97,52 @@ def find(
     ] = "-@created_at",
     limit: Annotated[int, typer.Option(help="Documents at most.", min=1)] = 20,
     cursor: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
+    fields: Annotated[
+        str, typer.Option(metavar="FIELD,…", help="Read and show these of the bodies, as title,author.name.")
+    ] = "",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell how they are found: index, rows, blocks, time.")
+    ] = False,
     as_json: Json = False,
     organization: Organization = None,
     namespace: Namespace = None,
 ) -> None:
     """List documents by filter.
 
-    Example: [dim]octavo find article --where '{"status": "draft"}' --order -@updated_at[/]
+    Example: [dim]octavo find article --where '{"status": "draft"}' --order -@updated_at --fields title,status[/]
     """
-    condition = _object(where, "filter") if where else None
+    condition = json_object(where, "filter") if where else None
+    wanted = [name.strip() for name in fields.split(",") if name.strip()] or None
 
     async def work() -> Any:
         async with of(context).workspace(organization, namespace) as (_, view):
-            return await view.documents.find(
-                type, where=condition, order=order, limit=limit, cursor=cursor
-            ).page()
+            found = view.documents.find(
+                type, where=condition, order=order, limit=limit, cursor=cursor, fields=wanted
+            )
+            return await (found.explain() if explain else found.page())
 
-    page = run(work)
+    answer = run(work)
+    if explain:
+        _explained(answer, as_json)
+    else:
+        _listed(answer, wanted, as_json)
+
+
+def _explained(plan: Plan, as_json: bool) -> None:
+    if as_json:
+        print_json(plan.as_dict())
+    else:
+        console.print(listing.plan(plan))
+
+
+def _listed(page: Page, fields: list[str] | None, as_json: bool) -> None:
     if as_json:
         print_json([doc.as_dict() for doc in page.documents])
         return
-    console.print(render.documents(page.documents))
+    if fields:
+        console.print(listing.with_fields(page.documents, fields))
+    else:
+        console.print(listing.documents(page.documents, console.width))
     if page.cursor:
         console.print(f"[dim]more: --cursor {page.cursor}[/]", soft_wrap=True)
 
@@ -132,7 +159,7 @@ def count(
 
     Example: [dim]octavo count article --where '{"status": "draft"}'[/]
     """
-    condition = _object(where, "filter") if where else None
+    condition = json_object(where, "filter") if where else None
 
     async def work() -> int:
         async with of(context).workspace(organization, namespace) as (_, view):
@@ -382,7 +409,8 @@ def _read(source: str) -> str:
         ) from error
 
 
-def _object(text: str, what: str) -> dict[str, Any]:
+def json_object(text: str, what: str) -> dict[str, Any]:
+    """An object that was given as JSON on the command line; raises `InvalidInput` for anything else."""
     value = parse_text(text, what=what)
     if not isinstance(value, dict):
         raise InvalidInput(f"the {what} is not a JSON object", remedy='write {"field": …}')

@@ -18,8 +18,10 @@ from octavo.cli import (
     maintain,
     migrate,
     organizations,
+    queries,
     search,
     server,
+    types,
 )
 from octavo.cli.session import Session
 from octavo.errors import InvalidInput, OctavoError
@@ -62,6 +64,7 @@ def options(
 for group in (
     server,
     documents,
+    queries,
     labels,
     links,
     search,
@@ -70,6 +73,7 @@ for group in (
     backup,
     maintain,
     organizations,
+    types,
     migrate,
     demo,
 ):
@@ -78,6 +82,7 @@ for group in (
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed with one line on stderr, 2 wrong usage."""
+    sys.path.insert(0, "")  # the models of --types and OCTAVO_TYPES lie where the command is given
     try:
         app()
     except OctavoError as error:

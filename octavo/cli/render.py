@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from html import unescape
 from typing import Any
@@ -33,21 +33,6 @@ def document(doc: Document) -> Panel:
     title = f"[bold]{escape(doc.type)}[/] {escape(doc.name or '')} [dim]v{doc.version}[/]"
     foot = f"[dim]{doc.id} · {moment(doc.updated_at)} · {escape(str(doc.updated_by))}[/]"
     return Panel(Syntax(body, "json", background_color="default", word_wrap=True), title=title, subtitle=foot)
-
-
-def documents(found: Iterable[Document]) -> Table:
-    """A list of documents, a line each."""
-    table = _table("id", "type", "name", "version", "updated", "by")
-    for doc in found:
-        table.add_row(
-            str(doc.id),
-            doc.type,
-            escape(doc.name or ""),
-            str(doc.version),
-            moment(doc.updated_at),
-            escape(str(doc.updated_by)),
-        )
-    return table
 
 
 def history(versions: Sequence[Version]) -> Table:

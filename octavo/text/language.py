@@ -53,6 +53,8 @@ _CONFIGURATIONS = {
     "tr": "turkish",
     "yi": "yiddish",
 }
+# Those that have dictionaries: all that `configuration` may name but `simple`.
+CONFIGURATIONS = tuple(sorted(set(_CONFIGURATIONS.values())))
 
 
 def detect(text: str) -> str:

@@ -53,10 +53,17 @@ def excluded_query(terms: Sequence[Term]) -> str | None:
 
 def term_query(term: Term) -> str:
     """Text for `to_tsquery` of one term; quoted, so that no character in it is an operator."""
-    runs = _UNSPACED.findall(term.text)
-    text = _UNSPACED.sub(lambda run: f" {_pairs(run[0])} ", term.text) if runs else term.text
-    begins = term.kind == "prefix" or any(len(run) == 1 for run in runs)
-    return f"'{text.translate(_SPECIAL)}'" + (":*" if begins else "")
+    return f"'{asked_pairs(term.text).translate(_SPECIAL)}'" + (":*" if is_beginning(term) else "")
+
+
+def asked_pairs(text: str) -> str:
+    """The text of a term with its unspaced runs as pairs."""
+    return _UNSPACED.sub(lambda run: f" {_pairs(run[0])} ", text)
+
+
+def is_beginning(term: Term) -> bool:
+    """Whether the last word of a term may go on: asked so, or a single letter, which begins a pair."""
+    return term.kind == "prefix" or any(len(run) == 1 for run in _UNSPACED.findall(term.text))
 
 
 def resembling_words(terms: Iterable[Term]) -> list[str]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from uuid_utils.compat import uuid7
 
 from octavo.engines.search.postgres import PostgresSearch
+from octavo.engines.search.tantivy import TantivySearch
 from octavo.postgres.record import Record, open_record
 from octavo.postgres.server import Server
 from octavo.roles.search import SearchEngine
 from octavo.store import organizations
-from tests.conformance.search.library import Library
+from octavo.testing.search_engine import Library
 from tests.databases import migrated_database, settings_of
+
+_MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +30,21 @@ async def own_record(server: Server) -> AsyncIterator[Record]:
         await record.close()
 
 
-@pytest.fixture(params=["postgres"])
-def engine(request: pytest.FixtureRequest, own_record: Record) -> SearchEngine:
-    return {"postgres": PostgresSearch}[request.param](own_record)
+@pytest.fixture(scope="module")
+def index_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the embedded index of the module lies: in memory if there is such a place, since it commits so often."""
+    if not _MEMORY.is_dir():
+        yield tmp_path_factory.mktemp("search")
+        return
+    with tempfile.TemporaryDirectory(dir=_MEMORY, prefix="octavo-search-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(params=["postgres", "tantivy"])
+def engine(request: pytest.FixtureRequest, own_record: Record, index_folder: Path) -> SearchEngine:
+    if request.param == "tantivy":
+        return TantivySearch(own_record, index_folder)
+    return PostgresSearch(own_record)
 
 
 async def _library(record: Record, engine: SearchEngine) -> Library:

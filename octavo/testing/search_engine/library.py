@@ -19,8 +19,10 @@ from octavo.roles.search import (
     SearchEngine,
 )
 from octavo.search.parse import parse
+from octavo.store.scope import Limits, Scope
 from octavo.text.passages import Passage, split
-from tests.feeds import documents_of
+from octavo.values.actor import Actor, Origin
+from octavo.workspace.documents import Documents
 
 WEIGHED = ("title", "preview", "description")
 
@@ -32,7 +34,23 @@ class Library:
         self.record = record
         self.engine = engine
         self.organization = organization
-        self.documents = documents_of(record, organization)
+        self.documents = self.documents_in("default")
+
+    def documents_in(self, namespace: str) -> Documents:
+        """The organization's documents of a namespace, in the record."""
+        scope = Scope(
+            runner=self.record.app,
+            organization=self.organization,
+            namespace=namespace,
+            origin=Origin(Actor("tester")),
+            limits=Limits(),
+            committed=lambda: None,
+        )
+
+        async def bind() -> Scope:
+            return scope
+
+        return Documents(bind, self.record.app)
 
     async def add(
         self,
@@ -42,11 +60,10 @@ class Library:
         namespace: str = "default",
         configuration: str | None = "english",
         body: dict[str, Any] | None = None,
-        **weighed: str,
+        **weighed: Any,
     ) -> UUID:
         """A live document with this text, as one text or as passages; returns its id."""
-        documents = documents_of(self.record, self.organization, namespace=namespace)
-        document = await documents.put(type, body or {})
+        document = await self.documents_in(namespace).put(type, body or {})
         change = self.searchable(document.id, text, configuration, type=type, namespace=namespace, **weighed)
         await self.apply([change])
         return document.id
@@ -60,7 +77,7 @@ class Library:
         version: int = 1,
         type: str = "article",
         namespace: str = "default",
-        **weighed: str,
+        **weighed: Any,
     ) -> Searchable:
         """What the engine is told of a document."""
         passages = split(text) if isinstance(text, str) else _passages(text)

@@ -1,0 +1,215 @@
+"""Queries of a tantivy index.
+
+Every alternative is asked in each language that the organization has documents in: its terms together in one
+passage, or, a hundred times weaker, anywhere in a document of several passages.
+
+The text, which holds title, preview and description too, is scored by BM25. To a word that stands in one of these
+three its rarity is added several times: more often than a word's frequency in the text can count, which is at most
+2.2 times, and independent of how long titles are on the average, since most documents have no description at all.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from octavo.engines.search import lexemes
+from octavo.engines.search import tantivy_documents as stored
+from octavo.engines.search.tantivy_index import TantivyIndex, key
+from octavo.engines.search.word_forms import PLAIN, WordForms, asked_words_of
+from octavo.roles.search import Query, Term, Words
+from octavo.text.language import CONFIGURATIONS
+
+WEIGHTS = {"title": 11.0, "preview": 4.4, "description": 2.2}
+_APART = 0.01
+# Of a word that resembles one in a language without a dictionary: what stays of it, and what it is worth.
+_STEM, _SHORTEST_STEM, _ROUGH = 0.6, 3, 0.05
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A term as a language indexes it: its words with gaps, and whether the last one may go on."""
+
+    forms: tuple[str | None, ...]
+    begins: bool
+
+
+class Meaning(msgspec.Struct, frozen=True):
+    """What a query means in the languages of its organization.
+
+    Attributes:
+        alternatives: for each alternative and language, the terms that all must match.
+        excluded: terms none of which may match.
+        rough: for each alternative, the words that documents without a dictionary may resemble.
+        has_long: whether there are documents of several passages.
+    """
+
+    alternatives: Sequence[Sequence[Sequence[Asked]]]
+    excluded: Sequence[Asked]
+    rough: Sequence[Sequence[str]]
+    has_long: bool
+
+    @property
+    def terms(self) -> list[Asked]:
+        """All that is looked for, once each."""
+        return list({term: None for one in self.alternatives for terms in one for term in terms})
+
+
+async def meaning(query: Query, searcher: Any, forms: WordForms) -> Meaning:
+    """Look the words of a query up."""
+    organization = query.organization
+    spoken = [
+        configuration
+        for configuration in CONFIGURATIONS
+        if searcher.doc_freq("trait", stored.language_trait(organization, configuration))
+    ]
+    configurations = [*spoken, PLAIN]
+    has_rough = bool(searcher.doc_freq("trait", stored.language_trait(organization, None)))
+    words: Words = query.words
+    return Meaning(
+        [await _in_languages(terms, configurations, forms) for terms in words.alternatives],
+        [asked for term in words.excluded for [asked] in await _in_languages([term], configurations, forms)],
+        [lexemes.resembling_words(terms) if has_rough else [] for terms in words.alternatives],
+        bool(searcher.doc_freq("trait", stored.whole_trait(organization))),
+    )
+
+
+async def _in_languages(
+    terms: Sequence[Term], configurations: Iterable[str], forms: WordForms
+) -> list[list[Asked]]:
+    """The terms in each language that has words for them; languages that agree are one."""
+    divided = [(asked_words_of(term.text), lexemes.is_beginning(term)) for term in terms]
+    every = {word for words, _ in divided for word in words}
+    found: dict[tuple[Asked, ...], None] = {}
+    for configuration in configurations:
+        known = await forms.of(configuration, every)
+        asked = tuple(_asked([known[word] for word in words], begins) for words, begins in divided)
+        if spoken := tuple(term for term in asked if term.forms):
+            found[spoken] = None
+    return [list(one) for one in found]
+
+
+def _asked(forms: list[str | None], begins: bool) -> Asked:
+    spoken = [at for at, form in enumerate(forms) if form is not None]
+    if not spoken:
+        return Asked((), False)
+    return Asked(tuple(forms[spoken[0] : spoken[-1] + 1]), begins and forms[-1] is not None)
+
+
+class Builder:
+    """Makes the library's queries for one organization."""
+
+    def __init__(self, index: TantivyIndex, query: Query, searcher: Any) -> None:
+        self._searcher = searcher
+        self._make = index.library.Query
+        self._occur = index.library.Occur
+        self._schema = index.schema
+        self._query = query
+        self._tag = stored.tag(query.organization)
+
+    def matching(self, meaning: Meaning) -> Any:
+        """What matches: passages and wholes."""
+        wanted = [
+            self._together(terms, bool(meaning.excluded))
+            for alternative in meaning.alternatives
+            for terms in alternative
+        ]
+        wanted += [self._resembling(words) for words in meaning.rough if words]
+        if meaning.has_long:
+            wanted += [
+                self._make.boost_query(self._all([self._term(term, "whole") for term in terms]), _APART)
+                for alternative in meaning.alternatives
+                for terms in alternative
+                if len(terms) > 1 or meaning.excluded
+            ]
+        clauses = [(self._occur.Must, self._any(wanted)), *self._narrowed()]
+        clauses += [
+            (self._occur.MustNot, self._term(term, field))
+            for term in meaning.excluded
+            for field in ("text", "whole")
+        ]
+        return self._make.boolean_query(clauses)
+
+    def best_passage(self, meaning: Meaning, document: Any) -> Any:
+        """The passages of a document, best first."""
+        return self._make.boolean_query(
+            [
+                (self._occur.Must, self._silent("key", [key(self._query.organization, document)])),
+                (
+                    self._occur.Must,
+                    self._silent("trait", [stored.passage_trait(self._query.organization)]),
+                ),
+                *((self._occur.Should, self._anywhere(term)) for term in meaning.terms),
+            ]
+        )
+
+    def _together(self, terms: Sequence[Asked], only_single: bool) -> Any:
+        clauses = [(self._occur.Must, self._anywhere(term)) for term in terms]
+        if only_single:
+            # A passage does not know what stands in the others, so long documents are asked as a whole.
+            single = stored.single_trait(self._query.organization)
+            clauses.append((self._occur.Must, self._silent("trait", [single])))
+        return self._make.boolean_query(clauses) if len(clauses) > 1 else clauses[0][1]
+
+    def _anywhere(self, term: Asked) -> Any:
+        """A term in a passage, worth more where it stands in what is weighed more."""
+        rarity = self._rarity(term)
+        weighed = [
+            (self._occur.Should, self._make.const_score_query(self._term(term, field), weight * rarity))
+            for field, weight in WEIGHTS.items()
+        ]
+        return self._make.boolean_query([(self._occur.Must, self._term(term, "text")), *weighed])
+
+    def _rarity(self, term: Asked) -> float:
+        """The inverse document frequency of BM25, of a phrase the sum of its words'; 1 of a beginning."""
+        if term.begins:
+            return 1.0
+        frequencies = [
+            self._searcher.doc_freq("text", self._tag + form) for form in term.forms if form is not None
+        ]
+        documents = self._searcher.num_docs
+        return sum(math.log(1 + (max(documents - found, 0) + 0.5) / (found + 0.5)) for found in frequencies)
+
+    def _term(self, term: Asked, field: str) -> Any:
+        words = [stored.GAP if form is None else self._tag + form for form in term.forms]
+        if len(words) == 1:
+            if term.begins:
+                return self._make.regex_query(self._schema, field, f"{re.escape(words[0])}.*")
+            return self._make.term_query(self._schema, field, words[0])
+        if term.begins:
+            return self._make.phrase_prefix_query(self._schema, field, words)
+        return self._make.phrase_query(self._schema, field, words)
+
+    def _resembling(self, words: Sequence[str]) -> Any:
+        stems = [word.lower()[: max(_SHORTEST_STEM, round(len(word) * _STEM))] for word in words]
+        patterns = [f"{re.escape(self._tag + stem)}.*" for stem in stems]
+        query = self._all([self._make.regex_query(self._schema, "rough", pattern) for pattern in patterns])
+        return self._make.const_score_query(query, _ROUGH)
+
+    def _narrowed(self) -> list[tuple[Any, Any]]:
+        given = {"namespace": self._query.namespaces, "type": self._query.types}
+        return [
+            (self._occur.Must, self._silent(field, names))
+            for field, names in given.items()
+            if names is not None
+        ]
+
+    def _silent(self, field: str, values: Sequence[str]) -> Any:
+        """A demand that adds nothing to a score."""
+        query = self._make.term_set_query(self._schema, field, list(values))
+        return self._make.const_score_query(query, 0.0)
+
+    def _all(self, queries: Sequence[Any]) -> Any:
+        if len(queries) == 1:
+            return queries[0]
+        return self._make.boolean_query([(self._occur.Must, query) for query in queries])
+
+    def _any(self, queries: Sequence[Any]) -> Any:
+        if len(queries) == 1:
+            return queries[0]
+        if not queries:
+            return self._make.empty_query()
+        return self._make.boolean_query([(self._occur.Should, query) for query in queries])

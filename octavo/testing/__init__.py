@@ -1,0 +1,1 @@
+"""What users test with: the suites that the engines of a role must pass."""

@@ -25,7 +25,9 @@ from octavo.roles.blobs import Blobs
 from octavo.search.query import Fallback, Hits, Search
 from octavo.store.scope import Scope
 from octavo.values.actor import Actor, parse_actor
+from octavo.values.event import Event
 from octavo.values.position import Position
+from octavo.values.upcast import Upcasters
 from octavo.workspace.documents import Bind, Documents
 from octavo.workspace.events import Events
 from octavo.workspace.labels import Labels
@@ -40,6 +42,7 @@ class Parts(msgspec.Struct, frozen=True):
     wakeup: Wakeup
     search: Search
     blobs: Blobs
+    upcasters: Upcasters = Upcasters()
 
 
 class Workspace:
@@ -60,7 +63,7 @@ class Workspace:
     @property
     def events(self) -> Events:
         """What happened to this organization's documents, and its own streams."""
-        return Events(self._bind, self._parts.pool, self._parts.wakeup)
+        return Events(self._bind, self._parts.pool, self._parts.wakeup, self._parts.upcasters)
 
     @property
     def labels(self) -> Labels:
@@ -290,6 +293,13 @@ class Workspace:
                 scope, origin=msgspec.structs.replace(scope.origin, **fields)
             )
         )
+
+    def because(self, event: Event) -> Workspace:
+        """The same organization on account of an event: changes name it as their cause and share its correlation.
+
+        An event without a correlation begins one, with its own id; `events.trace` shows all of it.
+        """
+        return self.acting(correlation=event.correlation or event.id, causation=event.id)
 
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Several changes, one commit: `async with db.transaction() as tx`, then `tx.documents`, `tx.execute`.

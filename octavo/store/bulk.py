@@ -21,6 +21,7 @@ from octavo.postgres.backoff import backoff_seconds
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.statements import load
 from octavo.postgres.translate import is_transient
+from octavo.store import reads, typed
 from octavo.store.filters import LOOKUP, Compiler, conjuncts
 from octavo.store.find import as_filter, fetch, within
 from octavo.store.leads import asked_type, narrowing_lead
@@ -29,6 +30,7 @@ from octavo.store.question import FIRST_PARAMETER, Statement, unfound
 from octavo.store.rows import position_from_row
 from octavo.store.scope import Scope
 from octavo.store.transaction import transaction
+from octavo.store.types import TakenNamed
 from octavo.values import patch as patches
 from octavo.values.condition import Attribute, Condition, Filter, Node
 from octavo.values.json import encode
@@ -89,10 +91,14 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Change(msgspec.Struct, frozen=True):
-    """What is done to a chunk: a statement of changes.sql, and its parameters behind the ids."""
+    """What is done to a chunk: a statement of changes.sql, and its parameters behind the ids.
+
+    `is_checked` when documents of registered types may be among the changed ones, and must fit them.
+    """
 
     text: str
     arguments: list[object]
+    is_checked: bool = False
 
 
 class _Most(msgspec.Struct, frozen=True):
@@ -118,6 +124,7 @@ async def update_many(
     Raises:
         InvalidFilter, InvalidInput: nothing changed, unless an operation does not fit a stored value; then its
             chunk is rolled back and `fields["changed"]` says how many documents the chunks before it changed.
+        InvalidBody: a result does not fit its registered type; the same holds for its chunk.
         LimitExceeded: more than `max_changed` documents, or more than a chunk inside a transaction.
     """
     parsed = patches.parse(changed)
@@ -131,6 +138,7 @@ async def update_many(
             None if metadata is None else encode(metadata, what="metadata"),
             *compiler.arguments,
         ],
+        bool(scope.types.models) and (selection.type is None or selection.type in scope.types.models),
     )
     return await _run(scope, pool, asked, selection, change)
 
@@ -155,7 +163,8 @@ async def _run(
     done = BulkChange()
     async for ids in _chunks(scope, asked):
         try:
-            done += await _change_all(scope, pool, change, ids)
+            async with TakenNamed(scope):
+                done += await _change_all(scope, pool, change, ids)
         except OctavoError as error:
             error.fields["changed"] = done.changed
             raise
@@ -284,7 +293,7 @@ async def _change_some(
 ) -> tuple[set[UUID], BulkChange]:
     """One chunk; tried again when it met a deadlock, since nothing of it was kept then."""
     if pool is None:
-        return await _change_chunk(scope, change, ids)
+        return await _change_inside(scope, change, ids)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             async with transaction(pool, scope) as inside:
@@ -296,6 +305,14 @@ async def _change_some(
     raise AssertionError("unreachable")
 
 
+async def _change_inside(scope: Scope, change: _Change, ids: list[UUID]) -> tuple[set[UUID], BulkChange]:
+    """One chunk in a caller's transaction, which it leaves as it was when a result does not fit its type."""
+    if not change.is_checked:
+        return await _change_chunk(scope, change, ids)
+    async with typed.undone_if_refused(scope, None) as inside:
+        return await _change_chunk(inside, change, ids)
+
+
 async def _change_chunk(scope: Scope, change: _Change, ids: list[UUID]) -> tuple[set[UUID], BulkChange]:
     locked = await scope.runner.fetch(_sql.lock_documents, scope.organization, ids, CHUNK_BYTES)
     taken = {row["id"] for row in locked}
@@ -303,5 +320,8 @@ async def _change_chunk(scope: Scope, change: _Change, ids: list[UUID]) -> tuple
     assert row is not None
     if not row["changed"]:
         return taken, BulkChange(matched=row["matched"])
+    if change.is_checked:
+        for document in (await reads.get_many(scope, sorted(taken))).values():
+            typed.check(scope, document)
     scope.committed()
     return taken, BulkChange(row["matched"], row["changed"], position_from_row(row, scope.shard))

@@ -29,13 +29,14 @@ async def checked(scope: Scope, pool: Pool | None, write: Write) -> Document:
     """
     if not scope.types.models:
         return await write(scope)
-    async with _undone_if_refused(scope, pool) as inside:
+    async with undone_if_refused(scope, pool) as inside:
         document = await write(inside)
-        _check(scope, document)
+        check(scope, document)
         return document
 
 
-def _check(scope: Scope, document: Document) -> None:
+def check(scope: Scope, document: Document) -> None:
+    """Refuse a changed document that does not fit its type; errors as `checked`."""
     model = scope.types.models.get(document.type)
     if model is None or document.deleted_at is not None:
         return
@@ -50,7 +51,8 @@ def _check(scope: Scope, document: Document) -> None:
 
 
 @asynccontextmanager
-async def _undone_if_refused(scope: Scope, pool: Pool | None) -> AsyncIterator[Scope]:
+async def undone_if_refused(scope: Scope, pool: Pool | None) -> AsyncIterator[Scope]:
+    """A transaction, or a savepoint inside one, that an `InvalidInput` leaves without effect."""
     if pool is not None:
         async with transaction(pool, scope) as inside:
             yield inside

@@ -171,7 +171,7 @@ class Documents:
 
     async def update_many(
         self,
-        type: str | None,
+        type: str | builtins.type[DocumentType] | None,
         changed: Mapping[str, Any],
         *,
         where: Mapping[str, Any],
@@ -201,16 +201,18 @@ class Documents:
 
         Raises:
             LimitExceeded, InvalidFilter: nothing changed. InvalidInput: an operation does not fit a stored value;
-            what was changed before stays, and `fields["changed"]` counts it.
+            InvalidBody, AlreadyExists: a result does not fit its registered type, or a unique field is taken; what
+            was changed by then stays, and `fields["changed"]` counts it.
         """
+        kind = None if type is None else type_name(type)
         selection = Selection(
-            type=type, where=where, max_changed=max_changed, dry_run=dry_run, progress=progress
+            type=kind, where=where, max_changed=max_changed, dry_run=dry_run, progress=progress
         )
         return await bulk.update_many(await self._bind(), self._pool, changed, selection, metadata=metadata)
 
     async def delete_many(
         self,
-        type: str | None,
+        type: str | builtins.type[DocumentType] | None,
         *,
         where: Mapping[str, Any],
         max_changed: int | None = bulk.MAX_CHANGED,
@@ -221,8 +223,9 @@ class Documents:
 
         Chunks, arguments and errors are those of `update_many`.
         """
+        kind = None if type is None else type_name(type)
         selection = Selection(
-            type=type, where=where, max_changed=max_changed, dry_run=dry_run, progress=progress
+            type=kind, where=where, max_changed=max_changed, dry_run=dry_run, progress=progress
         )
         return await bulk.delete_many(await self._bind(), self._pool, selection)
 
@@ -306,7 +309,7 @@ class Documents:
 
     async def group(
         self,
-        type: str | None = None,
+        type: str | builtins.type[DocumentType] | None = None,
         *,
         by: str | Sequence[str] = (),
         sum: str | Sequence[str] | None = None,  # noqa: A002  # what everybody calls it
@@ -333,7 +336,8 @@ class Documents:
             would have to be looked at.
         """
         grouping = parse_grouping(by, order, sum=sum, min=min, max=max, avg=avg)
-        return await groups.group(await self._bind(), grouping, type, where=where, limit=limit)
+        kind = None if type is None else type_name(type)
+        return await groups.group(await self._bind(), grouping, kind, where=where, limit=limit)
 
     async def by_session(
         self,

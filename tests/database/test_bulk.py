@@ -6,11 +6,14 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 
-from octavo.errors import InvalidFilter, InvalidInput, LimitExceeded, NotFound
+from octavo.errors import InvalidBody, InvalidFilter, InvalidInput, LimitExceeded, NotFound
 from octavo.store import bulk
+from octavo.store.known import KnownTypes
 from octavo.store.scope import Limits, Scope
+from octavo.values.type import DocumentType
 from octavo.workspace import Documents
 from octavo.workspace.transactions import unit_of_work
 from tests.database.conftest import documents_for
@@ -279,6 +282,49 @@ async def test_an_operation_that_does_not_fit_says_how_many_were_changed_before(
 
     changed = await docs.count("ticket", where={"@version": 2})
     assert refused.value.fields["changed"] == changed == 3
+
+
+class Ticket(DocumentType, name="ticket"):
+    n: int
+    status: str
+
+
+def knowing_tickets() -> KnownTypes:
+    known = KnownTypes()
+    known.models["ticket"] = Ticket
+    return known
+
+
+async def test_a_result_that_does_not_fit_its_registered_type_undoes_its_chunk(
+    record, organization, monkeypatch
+):
+    monkeypatch.setattr(bulk, "CHUNK_DOCUMENTS", 2)
+    docs = documents_for(record, organization, types=knowing_tickets())
+    await put_tickets(docs, 4)
+
+    assert (await docs.update_many(Ticket, {"status": "closed"}, where={"n": 0})).changed == 1
+    with pytest.raises(InvalidBody, match="status") as refused:
+        await docs.update_many(Ticket, {"status": None}, where={"n": {"$gte": 1}})
+
+    assert refused.value.fields["changed"] == 0
+    assert await statuses(docs) == {"closed": 1, "done": 3}
+
+
+async def test_inside_a_transaction_a_refused_result_leaves_the_transaction_usable(
+    record, organization, scope
+):
+    typed_scope = msgspec.structs.replace(scope, types=knowing_tickets())
+
+    async def bind() -> Scope:
+        return typed_scope
+
+    async with unit_of_work(record.app, bind) as tx:
+        await put_tickets(tx.documents, 2)
+        with pytest.raises(InvalidBody):
+            await tx.documents.update_many("ticket", {"n": "many"}, where={})
+        assert (await tx.documents.update_many("ticket", {"status": "kept"}, where={"n": 1})).changed == 1
+
+    assert await statuses(documents_for(record, organization)) == {"done": 1, "kept": 1}
 
 
 async def test_bad_questions_change_nothing(docs: Documents):

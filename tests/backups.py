@@ -14,7 +14,7 @@ from octavo.operations import snapshot
 from octavo.operations.manifest import Table
 from octavo.postgres.record import Record
 from octavo.roles.blobs import Blobs
-from octavo.store import changes, contents, idempotency, organizations, reads, tags
+from octavo.store import changes, contents, idempotency, labels, links, organizations, reads, tags
 from octavo.store.changes import Draft
 from octavo.store.contents import Content
 from octavo.store.scope import Limits, Scope
@@ -73,7 +73,7 @@ class Filled(msgspec.Struct):
 
 
 async def fill(record: Record, blobs: Blobs, name: str) -> Filled:
-    """An organization with versions, tags, metadata, deleted and purged documents, files and answers."""
+    """An organization with everything in it: versions, tags, labels, links, files, deleted and purged documents."""
     organization = await organizations.create(record.system, name)
     scope = scope_of(record, organization.id)
     versions = await put(scope, {"title": "Grüße", "price": 1.10}, name="versions", metadata={"a": [1, None]})
@@ -83,6 +83,8 @@ async def fill(record: Record, blobs: Blobs, name: str) -> Filled:
     await tags.move(scope, tagged.id, "production")
     tagged = await changes.patch(scope, tagged.id, {"title": "newer"})
     await tags.move(scope, tagged.id, "staging")
+    await labels.assign(scope, tagged.id, "legal", 0.9)
+    await links.put(scope, tagged.id, "references", versions.id, metadata={"page": 7})
     deleted = await changes.delete(scope, (await put(scope, {"title": "deleted"}, name="deleted")).id)
     purged = await put_file(scope, blobs, os.urandom(100), name="purged")
     await changes.purge(scope, purged.id)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from octavo.errors import AlreadyExists, NotFound, VersionConflict
+from octavo.errors import AlreadyExists, InvalidInput, NotFound, VersionConflict
 from octavo.postgres.pool import Pool
 from octavo.store import organizations
 from octavo.values.document import Document
@@ -25,6 +25,7 @@ BODIES = st.dictionaries(
 )
 METADATA = st.none() | st.dictionaries(st.sampled_from(["m", "n"]), st.integers(0, 2), max_size=2)
 WHO = st.sampled_from([0, 1])
+LABELS = st.sampled_from(["legal", "tax"])
 
 
 class Model:
@@ -36,6 +37,8 @@ class Model:
         self.states: list[tuple[dict[str, Any], dict[str, Any], bool]] = []
         self.times: list[datetime] = []
         self.tags: dict[str, int] = {}
+        self.labels: dict[str, float | None] = {}
+        self.links: set[tuple[str, uuid.UUID]] = set()
         self.purged = False
 
     @property
@@ -184,6 +187,10 @@ class StoreMachine(RuleBasedStateMachine):
             return
         self.run(call)
         model.purged = True
+        model.labels.clear()
+        model.links.clear()
+        for other in self.model.values():
+            other.links = {(type, end) for type, end in other.links if end != id}
 
     @rule(id=documents, tag=st.sampled_from(["production", "staging"]), back=st.integers(0, 3))
     def tag(self, id: uuid.UUID, tag: str, back: int) -> None:
@@ -206,6 +213,63 @@ class StoreMachine(RuleBasedStateMachine):
             return
         doc = self.run(call)
         assert (doc.version, doc.body) == (model.tags[tag], model.states[model.tags[tag] - 1][0])
+
+    @rule(id=documents, label=LABELS, confidence=st.none() | st.sampled_from([0.25, 0.75]))
+    def label(self, id: uuid.UUID, label: str, confidence: float | None) -> None:
+        model = self.model[id]
+        call = self.sides[model.organization].label(id, label.upper(), confidence=confidence)
+        if not model.live:
+            self._refused(call, NotFound)
+            return
+        assigned = self.run(call)
+        assert assigned.changed == (model.labels.get(label, -1) != confidence)
+        model.labels[label] = confidence
+
+    @rule(id=documents, label=LABELS)
+    def unlabel(self, id: uuid.UUID, label: str) -> None:
+        model = self.model[id]
+        call = self.sides[model.organization].unlabel(id, label)
+        if not model.live or label not in model.labels:
+            self._refused(call, NotFound)
+            return
+        self.run(call)
+        del model.labels[label]
+
+    @rule(who=WHO, label=LABELS, least=st.none() | st.just(0.5))
+    def find_by_label(self, who: int, label: str, least: float | None) -> None:
+        asked = {"@labels": label if least is None else {"$eq": label, "$min_confidence": least}}
+        wanted = {
+            id
+            for id, model in self.model.items()
+            if model.organization == who and model.live and label in model.labels
+            if least is None or model.labels[label] is None or (model.labels[label] or 0) >= least
+        }
+        assert {
+            doc.id for doc in self.run(self.sides[who].find(where=asked, limit=1_000).page()).documents
+        } == wanted
+        assert self.run(self.sides[who].count(where=asked)) == len(wanted)
+
+    @rule(id=documents, other=documents, type=st.sampled_from(["cites", "answers"]))
+    def link(self, id: uuid.UUID, other: uuid.UUID, type: str) -> None:
+        model, end = self.model[id], self.model[other]
+        call = self.sides[model.organization].link(id, type, other)
+        if id == other:
+            self._refused(call, InvalidInput)
+        elif not (model.live and end.live and model.organization == end.organization):
+            self._refused(call, NotFound)
+        else:
+            assert self.run(call).changed == ((type, other) not in model.links)
+            model.links.add((type, other))
+
+    @rule(id=documents, other=documents, type=st.sampled_from(["cites", "answers"]))
+    def unlink(self, id: uuid.UUID, other: uuid.UUID, type: str) -> None:
+        model = self.model[id]
+        call = self.sides[model.organization].unlink(id, type, other)
+        if not (model.live and self.model[other].live and (type, other) in model.links):
+            self._refused(call, NotFound)
+            return
+        self.run(call)
+        model.links.remove((type, other))
 
     @rule(id=documents, back=st.integers(0, 6))
     def travel_in_time(self, id: uuid.UUID, back: int) -> None:
@@ -241,6 +305,16 @@ class StoreMachine(RuleBasedStateMachine):
             history = self.run(docs.history(id))
             assert [entry.number for entry in history] == list(range(model.version, 0, -1))
             assert [entry.created_at for entry in reversed(history)] == model.times
+
+    @invariant()
+    def labels_and_links_agree(self) -> None:
+        for id, model in list(getattr(self, "model", {}).items())[-4:]:
+            docs = self.sides[model.organization]
+            shown = {label.name.lower(): label.confidence for label in self.run(docs.labels(id))}
+            assert shown == (model.labels if model.live else {})
+            links = {(link.type, link.target) for link in self.run(docs.links(id, direction="out")).links}
+            live = {(type, other) for type, other in model.links if self.model[other].live}
+            assert links == (live if model.live else set())
 
     @invariant()
     def counts_agree(self) -> None:

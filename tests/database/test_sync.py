@@ -25,6 +25,18 @@ def test_documents_are_put_patched_and_read_without_await(db):
     assert (changed.version, db.documents.get(doc.id, version=1).body["status"]) == (2, "draft")
 
 
+def test_labels_and_links_are_made_and_found_without_await(db):
+    one, other = db.documents.put("article", {"n": 1}), db.documents.put("article", {"n": 2})
+    db.labels.define("legal", colour="#aa3300")
+    db.documents.label(one.id, "legal")
+    db.documents.link(one.id, "references", other.id)
+
+    assert [label.colour for label in db.documents.labels(one.id)] == ["#aa3300"]
+    assert [doc.id for doc in db.documents.find(where={"@labels": "legal"})] == [one.id]
+    assert [link.target for link in db.documents.links(one.id).links] == [other.id]
+    assert [found.id for found in db.documents.neighbours(one.id)] == [other.id]
+
+
 def test_errors_are_the_same(db):
     doc = db.documents.put("article", {"title": "Hello"})
 

@@ -8,10 +8,13 @@ WHERE application = $1 AND number = $2 AND checksum = $3
 -- name: estimate
 -- scope: system
 -- PostgreSQL's own estimate of a table's rows, without reading it; null where it has none yet.
-SELECT nullif(sum(greatest(part.reltuples, -1))::bigint, -1) AS rows
-FROM pg_partition_tree(to_regclass($1)) AS tree
-INNER JOIN pg_class AS part ON part.oid = tree.relid
-WHERE tree.isleaf
+SELECT nullif(sum(greatest(relation.reltuples, -1))::bigint, -1) AS rows
+FROM pg_class AS relation
+WHERE relation.relkind IN ('r', 'm')
+    AND (
+        relation.oid = to_regclass($1)
+        OR relation.oid IN (SELECT relid FROM pg_partition_tree(to_regclass($1)) WHERE isleaf)
+    )
 
 -- name: progress
 -- scope: system

@@ -137,8 +137,9 @@ def of_schema(
 def _of_required(
     migration: Migration, was: Mapping[str, Any], is_now: Mapping[str, Any] | None
 ) -> Iterator[Finding]:
-    names = {column.rsplit(" ", 1)[0].split(" ")[0] for column in was["columns"]}
-    for column in (name for name in (is_now or was)["required"] if name not in names and is_now):
+    if is_now is None:
+        return
+    for column in (name for name in is_now["required"] if name not in was["columns"]):
         yield _finding(
             migration,
             "fails",
@@ -155,7 +156,7 @@ def _of_lost(
         return
     for column in was["columns"]:
         if column not in is_now["columns"]:
-            yield _breaks(migration, f"{was['name']}: {column}")
+            yield _breaks(migration, f"{was['name']}.{column}")
 
 
 def _breaks(migration: Migration, what: str) -> Finding:

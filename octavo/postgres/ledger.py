@@ -157,16 +157,33 @@ def told_of(
     came: Mapping[str, Any] | None = None,
 ) -> MigrationStatus:
     """The status of a migration, from its file, its entry, and how far its backfill came; one may be missing."""
-    rows = {name: came[name] for name in ("rows_done", "rows_estimated")} if came else {}
     if row is None:
         assert migration is not None
         return MigrationStatus(
             migration.number, migration.name, migration.phase, "pending", application=application
         )
-    state: State = row["state"]
+    written = as_written(row, application=application, came=came)
     if migration is None:
-        state = "unknown"
-    elif state == "completed" and bytes(row["checksum"]) != migration.checksum:
-        state = "changed"
-    told = ("number", "name", "phase", "error", "started_at", "completed_at", "duration_ms", "applied_by")
-    return MigrationStatus(**{name: row[name] for name in told}, state=state, application=application, **rows)
+        return msgspec.structs.replace(written, state="unknown")
+    if written.state == "completed" and bytes(row["checksum"]) != migration.checksum:
+        return msgspec.structs.replace(written, state="changed")
+    return written
+
+
+def as_written(
+    row: Mapping[str, Any], *, application: str, came: Mapping[str, Any] | None = None
+) -> MigrationStatus:
+    """An entry as it stands, and how far its backfill came."""
+    told = (
+        "number",
+        "name",
+        "phase",
+        "state",
+        "error",
+        "started_at",
+        "completed_at",
+        "duration_ms",
+        "applied_by",
+    )
+    rows = {name: came[name] for name in ("rows_done", "rows_estimated")} if came else {}
+    return MigrationStatus(**{name: row[name] for name in told}, application=application, **rows)

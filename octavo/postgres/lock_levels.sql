@@ -1,13 +1,12 @@
 -- name: list_relations
 -- scope: system
--- Every table, view and index-free relation of people's own, with its columns as name, type and whether it must have a
--- value without a default.
+-- Every table and view that is not PostgreSQL's own, with its columns and those that want a value and have no default.
 SELECT
     relation.oid,
     relation.relkind IN ('r', 'p', 'm') AS has_rows,
     format('%I.%I', namespace.nspname, relation.relname) AS name,
     ARRAY(
-        SELECT format('%I %s', attribute.attname, format_type(attribute.atttypid, attribute.atttypmod))
+        SELECT attribute.attname::text
         FROM pg_attribute AS attribute
         WHERE attribute.attrelid = relation.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
         ORDER BY attribute.attnum

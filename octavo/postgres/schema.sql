@@ -37,6 +37,22 @@ CREATE DOMAIN octavo.search_limit AS integer
 
 ALTER DOMAIN octavo.search_limit OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.admits_type(settings jsonb, namespace text, type text) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+BEGIN
+    IF settings -> 'strict_namespaces' ? namespace
+        AND NOT EXISTS (SELECT FROM octavo.document_type AS known WHERE known.name = type)
+    THEN
+        RAISE EXCEPTION 'the namespace % takes registered types only, and % is none', namespace, type
+            USING ERRCODE = 'OC001';
+    END IF;
+    RETURN true;
+END
+$$;
+
+ALTER FUNCTION octavo.admits_type(settings jsonb, namespace text, type text) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.apply_operations(target jsonb, operations jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $_$
@@ -73,6 +89,17 @@ CREATE FUNCTION octavo.changed_fields(before jsonb, after jsonb) RETURNS jsonb
     RETURN (SELECT COALESCE(jsonb_agg(COALESCE(old.key, new.key) ORDER BY COALESCE(old.key, new.key)), '[]'::jsonb) AS "coalesce" FROM (jsonb_each(changed_fields.before) old(key, value) FULL JOIN jsonb_each(changed_fields.after) new(key, value) USING (key)) WHERE (old.value IS DISTINCT FROM new.value));
 
 ALTER FUNCTION octavo.changed_fields(before jsonb, after jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.count_other_labels(organization uuid, document uuid, label uuid) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RETURN (SELECT count(*) FROM octavo.document_label
+            WHERE organization_id = organization AND document_id = document AND label_id IS DISTINCT FROM label);
+END
+$$;
+
+ALTER FUNCTION octavo.count_other_labels(organization uuid, document uuid, label uuid) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.current_organization() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -133,6 +160,19 @@ $_$;
 
 ALTER FUNCTION octavo.filter_value(value jsonb) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.forget_relations(organization uuid, document uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM octavo.document_label WHERE organization_id = organization AND document_id = document;
+    DELETE FROM octavo.link WHERE organization_id = organization AND source_id = document;
+    DELETE FROM octavo.link WHERE organization_id = organization AND target_id = document;
+    RETURN true;
+END
+$$;
+
+ALTER FUNCTION octavo.forget_relations(organization uuid, document uuid) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.holds_containing(target jsonb, path jsonpath, operand jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN (EXISTS (SELECT FROM jsonb_path_query(holds_containing.target, holds_containing.path, '{}'::jsonb, true) found(value) WHERE ((found.value @> holds_containing.operand) OR (found.value @> jsonb_build_array(holds_containing.operand)))));
@@ -181,6 +221,12 @@ END
 $$;
 
 ALTER FUNCTION octavo.keep_event_partitions(months_ahead integer) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.label_key(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (lower((name COLLATE pg_c_utf8)) COLLATE "C");
+
+ALTER FUNCTION octavo.label_key(name text) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.lock_document(organization uuid, wanted uuid, OUT id uuid, OUT version integer, OUT body_hash bytea, OUT body jsonb, OUT metadata jsonb, OUT deleted boolean) RETURNS SETOF record
     LANGUAGE plpgsql ROWS 1
@@ -239,6 +285,80 @@ $$;
 
 ALTER FUNCTION octavo.merge_patch(target jsonb, patch jsonb) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.neighbours(organization uuid, start uuid, types text[], outwards boolean, inwards boolean, depth integer, most integer) RETURNS TABLE(document_id uuid, distance integer, via uuid, type text, confidence double precision)
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_column
+DECLARE
+    frontier uuid [] := ARRAY[start];
+    visited uuid [] := ARRAY[start];
+    kinds text [];
+    backwards boolean [];
+    arrived uuid [];
+    step record;
+BEGIN
+    SELECT array_agg(kind.name), array_agg(kind.back) INTO kinds, backwards
+    FROM (
+        SELECT known.name, way.back
+        FROM octavo.link_type AS known
+        CROSS JOIN (VALUES (false), (true)) AS way (back)
+        WHERE known.organization_id = organization
+            AND (neighbours.types IS NULL OR known.name = ANY(neighbours.types))
+            AND (known.is_symmetric OR CASE WHEN way.back THEN inwards ELSE outwards END)
+        ORDER BY known.name, way.back
+    ) AS kind;
+    FOR level IN 1 .. depth LOOP
+        arrived := '{}';
+        FOR step IN
+            SELECT DISTINCT ON (reached.other) reached.other, origin.id, way.kind, reached.confidence
+            FROM unnest(frontier) WITH ORDINALITY AS origin (id, place)
+            CROSS JOIN unnest(kinds, backwards) WITH ORDINALITY AS way (kind, back, place)
+            CROSS JOIN LATERAL (
+                (
+                    SELECT link.target_id AS other, link.confidence
+                    FROM octavo.link
+                    WHERE NOT way.back AND link.organization_id = organization AND link.source_id = origin.id
+                        AND link.type = way.kind
+                    ORDER BY link.target_id
+                    LIMIT most + cardinality(visited)
+                )
+                UNION ALL
+                (
+                    SELECT link.source_id, link.confidence
+                    FROM octavo.link
+                    WHERE way.back AND link.organization_id = organization AND link.target_id = origin.id
+                        AND link.type = way.kind
+                    ORDER BY link.source_id
+                    LIMIT most + cardinality(visited)
+                )
+            ) AS reached
+            WHERE NOT EXISTS (SELECT FROM unnest(visited) AS seen (id) WHERE seen.id = reached.other)
+                AND EXISTS (
+                    SELECT FROM octavo.document AS head
+                    WHERE head.organization_id = organization AND head.id = reached.other
+                        AND head.deleted_at IS NULL
+                )
+            ORDER BY reached.other, origin.place, way.place
+            LIMIT most
+        LOOP
+            document_id := step.other;
+            distance := level;
+            via := step.id;
+            type := step.kind;
+            confidence := step.confidence;
+            RETURN NEXT;
+            arrived := arrived || step.other;
+        END LOOP;
+        most := most - cardinality(arrived);
+        EXIT WHEN most <= 0 OR arrived = '{}';
+        frontier := arrived;
+        visited := visited || arrived;
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION octavo.neighbours(organization uuid, start uuid, types text[], outwards boolean, inwards boolean, depth integer, most integer) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.operate(operator text, field text, current jsonb, operand jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $_$
@@ -273,6 +393,32 @@ $_$;
 
 ALTER FUNCTION octavo.operate(operator text, field text, current jsonb, operand jsonb) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.project(target jsonb, fields jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+BEGIN
+    IF fields = '{}' THEN
+        RETURN target;
+    END IF;
+    CASE jsonb_typeof(target)
+        WHEN 'object' THEN
+            RETURN (SELECT coalesce(jsonb_object_agg(key, value), '{}')
+                    FROM (SELECT key, octavo.project(target -> key, inside) AS value
+                          FROM jsonb_each(fields) AS wanted (key, inside)) AS found
+                    WHERE value IS NOT NULL);
+        WHEN 'array' THEN
+            RETURN (SELECT coalesce(jsonb_agg(value ORDER BY place), '[]')
+                    FROM (SELECT octavo.project(element, fields) AS value, place
+                          FROM jsonb_array_elements(target) WITH ORDINALITY AS each (element, place)) AS found
+                    WHERE value IS NOT NULL);
+        ELSE
+            RETURN NULL;
+    END CASE;
+END
+$$;
+
+ALTER FUNCTION octavo.project(target jsonb, fields jsonb) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.put_at(target jsonb, path text[], value jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -291,6 +437,41 @@ $$;
 
 ALTER FUNCTION octavo.put_at(target jsonb, path text[], value jsonb) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.refuse_many(fields jsonb, scalars jsonpath, field text, most integer) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    found jsonb := jsonb_path_query_array(fields, scalars, '{}', true);
+BEGIN
+    IF jsonb_array_length(found) > 1 THEN
+        RAISE EXCEPTION 'the field % has a declared index and holds more than one value', field
+            USING ERRCODE = 'OC001';
+    ELSIF pg_column_size(found) > most THEN
+        RAISE EXCEPTION 'the field % has a declared index and holds more than % bytes', field, most
+            USING ERRCODE = 'OC001';
+    END IF;
+    RETURN false;
+END
+$$;
+
+ALTER FUNCTION octavo.refuse_many(fields jsonb, scalars jsonpath, field text, most integer) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.require_index(name text) RETURNS boolean
+    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+    AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_catalog.pg_index AS definition
+        WHERE definition.indexrelid = to_regclass('octavo.' || name) AND definition.indisvalid
+    ) THEN
+        RAISE EXCEPTION 'the declared index % was dropped', name USING ERRCODE = 'OC002';
+    END IF;
+    RETURN true;
+END
+$$;
+
+ALTER FUNCTION octavo.require_index(name text) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.settle_search() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -301,6 +482,29 @@ CREATE FUNCTION octavo.settle_search() RETURNS bigint
 $$;
 
 ALTER FUNCTION octavo.settle_search() OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.sort_value(fields jsonb, scalars jsonpath, place jsonpath) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN COALESCE(jsonb_path_query_first(fields, scalars, '{}'::jsonb, true), (CASE WHEN jsonb_path_exists(fields, place, '{}'::jsonb, true) THEN 'null'::text ELSE '[]'::text END)::jsonb);
+
+ALTER FUNCTION octavo.sort_value(fields jsonb, scalars jsonpath, place jsonpath) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.unique_value(fields jsonb, place jsonpath) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    found jsonb := jsonb_path_query_array(fields, place, '{}', true);
+BEGIN
+    IF found IN ('[]', '[null]') THEN
+        RETURN NULL;
+    ELSIF pg_column_size(found) > 2100 THEN
+        RETURN to_jsonb(encode(sha256(convert_to(found::text, 'UTF8')), 'hex'));
+    END IF;
+    RETURN found;
+END
+$$;
+
+ALTER FUNCTION octavo.unique_value(fields jsonb, place jsonpath) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.unpacked_bytes(value jsonb) RETURNS integer
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -327,6 +531,51 @@ CREATE AGGREGATE octavo.any_of(tsquery) (
 );
 
 ALTER AGGREGATE octavo.any_of(tsquery) OWNER TO octavo_owner;
+
+CREATE TABLE octavo.application_migration (
+    application text NOT NULL,
+    number integer NOT NULL,
+    name text NOT NULL,
+    phase text NOT NULL,
+    checksum bytea NOT NULL,
+    state text NOT NULL,
+    error text,
+    started_at timestamp with time zone NOT NULL,
+    completed_at timestamp with time zone,
+    duration_ms bigint,
+    applied_by text NOT NULL,
+    CONSTRAINT application_migration_application_check CHECK ((application ~ '^[a-z][a-z0-9_]{0,30}$'::text)),
+    CONSTRAINT application_migration_check CHECK (((state = 'completed'::text) = (completed_at IS NOT NULL))),
+    CONSTRAINT application_migration_check1 CHECK (((state = 'failed'::text) = (error IS NOT NULL))),
+    CONSTRAINT application_migration_checksum_check CHECK ((octet_length(checksum) = 32)),
+    CONSTRAINT application_migration_duration_ms_check CHECK ((duration_ms >= 0)),
+    CONSTRAINT application_migration_number_check CHECK ((number >= 1)),
+    CONSTRAINT application_migration_phase_check CHECK ((phase = ANY (ARRAY['expand'::text, 'backfill'::text, 'contract'::text]))),
+    CONSTRAINT application_migration_state_check CHECK ((state = ANY (ARRAY['started'::text, 'completed'::text, 'failed'::text])))
+);
+
+ALTER TABLE octavo.application_migration OWNER TO octavo_owner;
+
+CREATE TABLE octavo.backfill (
+    application text NOT NULL,
+    number integer NOT NULL,
+    checksum bytea NOT NULL,
+    last_key jsonb NOT NULL,
+    rows_done bigint NOT NULL,
+    rows_estimated bigint,
+    chunks bigint NOT NULL,
+    begun_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    progressed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT backfill_checksum_check CHECK ((octet_length(checksum) = 32)),
+    CONSTRAINT backfill_chunks_check CHECK ((chunks >= 1)),
+    CONSTRAINT backfill_last_key_check CHECK ((jsonb_typeof(last_key) = 'object'::text)),
+    CONSTRAINT backfill_number_check CHECK ((number >= 1)),
+    CONSTRAINT backfill_rows_done_check CHECK ((rows_done >= 0)),
+    CONSTRAINT backfill_rows_estimated_check CHECK ((rows_estimated >= 0))
+)
+WITH (fillfactor='50');
+
+ALTER TABLE octavo.backfill OWNER TO octavo_owner;
 
 CREATE TABLE octavo.body (
     organization_id uuid NOT NULL,
@@ -394,6 +643,8 @@ CREATE TABLE octavo.document (
     epoch integer NOT NULL,
     position_xid xid8 NOT NULL,
     position_id bigint NOT NULL,
+    schema_version smallint DEFAULT 0 NOT NULL,
+    expires_at timestamp with time zone,
     CONSTRAINT document_check CHECK ((updated_at >= created_at)),
     CONSTRAINT document_check1 CHECK (((body_hash IS NULL) = (purged_at IS NOT NULL))),
     CONSTRAINT document_check2 CHECK (((purged_at IS NULL) OR ((deleted_at IS NOT NULL) AND (name IS NULL) AND (metadata = '{}'::jsonb)))),
@@ -430,6 +681,42 @@ CREATE TABLE octavo.document_filter (
 ALTER TABLE ONLY octavo.document_filter FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.document_filter OWNER TO octavo_owner;
+
+CREATE TABLE octavo.document_label (
+    organization_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    label_id uuid NOT NULL,
+    confidence double precision,
+    assigned_at timestamp with time zone NOT NULL,
+    assigned_by text NOT NULL,
+    assigned_by_kind octavo.actor_kind NOT NULL,
+    session_id text,
+    CONSTRAINT document_label_assigned_by_check CHECK (((length(assigned_by) >= 1) AND (length(assigned_by) <= 200))),
+    CONSTRAINT document_label_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
+    CONSTRAINT document_label_session_id_check CHECK (((length(session_id) >= 1) AND (length(session_id) <= 200)))
+);
+
+ALTER TABLE ONLY octavo.document_label FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.document_label OWNER TO octavo_owner;
+
+CREATE TABLE octavo.document_type (
+    name text NOT NULL,
+    version smallint NOT NULL,
+    schema jsonb NOT NULL,
+    indexes jsonb NOT NULL,
+    digest bytea NOT NULL,
+    registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    registered_by text NOT NULL,
+    CONSTRAINT document_type_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT document_type_indexes_check CHECK ((jsonb_typeof(indexes) = 'array'::text)),
+    CONSTRAINT document_type_name_check CHECK ((name ~ '^[A-Za-z][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT document_type_registered_by_check CHECK (((length(registered_by) >= 1) AND (length(registered_by) <= 200))),
+    CONSTRAINT document_type_schema_check CHECK ((jsonb_typeof(schema) = 'object'::text)),
+    CONSTRAINT document_type_version_check CHECK ((version >= 1))
+);
+
+ALTER TABLE octavo.document_type OWNER TO octavo_owner;
 
 CREATE TABLE octavo.epoch (
     number integer NOT NULL,
@@ -518,6 +805,26 @@ ALTER TABLE ONLY octavo.idempotency FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.idempotency OWNER TO octavo_owner;
 
+CREATE TABLE octavo.label (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    key text GENERATED ALWAYS AS (octavo.label_key(name)) STORED NOT NULL COLLATE pg_catalog."C",
+    colour text,
+    description text,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    created_by_kind octavo.actor_kind NOT NULL,
+    CONSTRAINT label_colour_check CHECK ((colour ~ '^#[0-9a-f]{6}$'::text)),
+    CONSTRAINT label_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
+    CONSTRAINT label_description_check CHECK (((length(description) >= 1) AND (length(description) <= 1000))),
+    CONSTRAINT label_name_check CHECK ((((length(name) >= 1) AND (length(name) <= 100)) AND (name = btrim(name)) AND (name !~ '[\x01-\x1f\x7f]'::text)))
+);
+
+ALTER TABLE ONLY octavo.label FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.label OWNER TO octavo_owner;
+
 CREATE TABLE octavo.lease (
     name text NOT NULL,
     organization_id uuid,
@@ -533,6 +840,48 @@ WITH (fillfactor='50');
 ALTER TABLE ONLY octavo.lease FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.lease OWNER TO octavo_owner;
+
+CREATE TABLE octavo.link (
+    organization_id uuid NOT NULL,
+    source_id uuid NOT NULL,
+    target_id uuid NOT NULL,
+    type text NOT NULL COLLATE pg_catalog."C",
+    is_symmetric boolean NOT NULL,
+    confidence double precision,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    created_by_kind octavo.actor_kind NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    session_id text,
+    CONSTRAINT link_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
+    CONSTRAINT link_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
+    CONSTRAINT link_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT link_session_id_check CHECK (((length(session_id) >= 1) AND (length(session_id) <= 200))),
+    CONSTRAINT link_to_another CHECK ((source_id <> target_id)),
+    CONSTRAINT symmetric_link_once CHECK (((NOT is_symmetric) OR (source_id < target_id)))
+);
+
+ALTER TABLE ONLY octavo.link FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.link OWNER TO octavo_owner;
+
+CREATE TABLE octavo.link_type (
+    organization_id uuid NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    is_symmetric boolean NOT NULL,
+    description text,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    created_by_kind octavo.actor_kind NOT NULL,
+    CONSTRAINT link_type_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
+    CONSTRAINT link_type_description_check CHECK (((length(description) >= 1) AND (length(description) <= 1000))),
+    CONSTRAINT link_type_name_check CHECK ((name ~ '^[a-z][a-z0-9_-]{0,62}$'::text))
+);
+
+ALTER TABLE ONLY octavo.link_type FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.link_type OWNER TO octavo_owner;
 
 CREATE VIEW octavo.lookup AS
  SELECT organization_id,
@@ -590,6 +939,23 @@ CREATE TABLE octavo.organization_profile (
 ALTER TABLE ONLY octavo.organization_profile FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.organization_profile OWNER TO octavo_owner;
+
+CREATE TABLE octavo.retention (
+    organization_id uuid NOT NULL,
+    prefix text NOT NULL COLLATE pg_catalog."C",
+    kept interval NOT NULL,
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    set_by text NOT NULL,
+    set_by_kind octavo.actor_kind NOT NULL,
+    CONSTRAINT retention_kept_check CHECK ((kept > '00:00:00'::interval)),
+    CONSTRAINT retention_prefix_check CHECK (((length(prefix) >= 1) AND (length(prefix) <= 200))),
+    CONSTRAINT retention_prefix_check1 CHECK (((NOT starts_with(prefix, 'document-'::text)) AND (NOT starts_with('document-'::text, prefix)))),
+    CONSTRAINT retention_set_by_check CHECK (((length(set_by) >= 1) AND (length(set_by) <= 200)))
+);
+
+ALTER TABLE ONLY octavo.retention FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.retention OWNER TO octavo_owner;
 
 CREATE TABLE octavo.search_configuration (
     organization_id uuid NOT NULL,
@@ -711,6 +1077,24 @@ ALTER TABLE ONLY octavo.search_text FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.search_text OWNER TO octavo_owner;
 
+CREATE TABLE octavo.snapshot (
+    organization_id uuid NOT NULL,
+    stream text NOT NULL,
+    aggregate text NOT NULL,
+    schema_version integer NOT NULL,
+    sequence bigint NOT NULL,
+    state bytea NOT NULL,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT snapshot_aggregate_check CHECK (((length(aggregate) >= 1) AND (length(aggregate) <= 200))),
+    CONSTRAINT snapshot_schema_version_check CHECK ((schema_version >= 1)),
+    CONSTRAINT snapshot_sequence_check CHECK ((sequence >= 1)),
+    CONSTRAINT snapshot_state_check CHECK ((octet_length(state) <= 16777216))
+);
+
+ALTER TABLE ONLY octavo.snapshot FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.snapshot OWNER TO octavo_owner;
+
 CREATE TABLE octavo.source (
     organization_id uuid NOT NULL,
     namespace text NOT NULL,
@@ -721,7 +1105,13 @@ CREATE TABLE octavo.source (
     sha256 bytea NOT NULL,
     document_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     read_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    container_key bytea,
+    etag text,
+    last_modified text,
     CONSTRAINT source_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT source_container_key_check CHECK ((octet_length(container_key) = 32)),
+    CONSTRAINT source_etag_check CHECK ((length(etag) <= 1000)),
+    CONSTRAINT source_last_modified_check CHECK ((length(last_modified) <= 1000)),
     CONSTRAINT source_path_check CHECK (((length(path) >= 1) AND (length(path) <= 20000))),
     CONSTRAINT source_path_key_check CHECK ((octet_length(path_key) = 32)),
     CONSTRAINT source_sha256_check CHECK ((octet_length(sha256) = 32))
@@ -779,6 +1169,24 @@ ALTER TABLE ONLY octavo.tag FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.tag OWNER TO octavo_owner;
 
+CREATE TABLE octavo.upkeep (
+    task text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    examined bigint DEFAULT 0 NOT NULL,
+    changed bigint DEFAULT 0 NOT NULL,
+    after text,
+    waits text,
+    error text,
+    CONSTRAINT upkeep_changed_check CHECK ((changed >= 0)),
+    CONSTRAINT upkeep_check CHECK (((ended_at IS NULL) OR (ended_at >= started_at))),
+    CONSTRAINT upkeep_examined_check CHECK ((examined >= 0)),
+    CONSTRAINT upkeep_task_check CHECK ((task ~ '^[a-z_]{1,50}$'::text))
+);
+
+ALTER TABLE octavo.upkeep OWNER TO octavo_owner;
+
 CREATE TABLE octavo.version (
     organization_id uuid NOT NULL,
     document_id uuid NOT NULL,
@@ -791,6 +1199,7 @@ CREATE TABLE octavo.version (
     created_by text NOT NULL,
     created_by_kind octavo.actor_kind NOT NULL,
     session_id text,
+    schema_version smallint DEFAULT 0 NOT NULL,
     CONSTRAINT version_check CHECK (((change = 'reverted'::octavo.change) = (source_version IS NOT NULL))),
     CONSTRAINT version_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT version_number_check CHECK ((number >= 1)),
@@ -803,6 +1212,15 @@ ALTER TABLE octavo.version OWNER TO octavo_owner;
 
 ALTER TABLE ONLY octavo.event ATTACH PARTITION octavo.event_default DEFAULT;
 
+ALTER TABLE ONLY octavo.application_migration
+    ADD CONSTRAINT application_migration_application_name_key UNIQUE (application, name);
+
+ALTER TABLE ONLY octavo.application_migration
+    ADD CONSTRAINT application_migration_pkey PRIMARY KEY (application, number);
+
+ALTER TABLE ONLY octavo.backfill
+    ADD CONSTRAINT backfill_pkey PRIMARY KEY (application, number);
+
 ALTER TABLE ONLY octavo.body
     ADD CONSTRAINT body_pkey PRIMARY KEY (organization_id, hash);
 
@@ -812,8 +1230,14 @@ ALTER TABLE ONLY octavo.content
 ALTER TABLE ONLY octavo.document_filter
     ADD CONSTRAINT document_filter_pkey PRIMARY KEY (organization_id, document_id);
 
+ALTER TABLE ONLY octavo.document_label
+    ADD CONSTRAINT document_label_pkey PRIMARY KEY (organization_id, document_id, label_id);
+
 ALTER TABLE ONLY octavo.document
     ADD CONSTRAINT document_pkey PRIMARY KEY (organization_id, id);
+
+ALTER TABLE ONLY octavo.document_type
+    ADD CONSTRAINT document_type_pkey PRIMARY KEY (name, version);
 
 ALTER TABLE ONLY octavo.epoch
     ADD CONSTRAINT epoch_pkey PRIMARY KEY (number);
@@ -827,8 +1251,23 @@ ALTER TABLE ONLY octavo.event_default
 ALTER TABLE ONLY octavo.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (organization_id, key);
 
+ALTER TABLE ONLY octavo.label
+    ADD CONSTRAINT label_key UNIQUE (organization_id, key);
+
+ALTER TABLE ONLY octavo.label
+    ADD CONSTRAINT label_pkey PRIMARY KEY (organization_id, id);
+
 ALTER TABLE ONLY octavo.lease
     ADD CONSTRAINT lease_organization_id_name_key UNIQUE NULLS NOT DISTINCT (organization_id, name);
+
+ALTER TABLE ONLY octavo.link
+    ADD CONSTRAINT link_pkey PRIMARY KEY (organization_id, source_id, type, target_id);
+
+ALTER TABLE ONLY octavo.link_type
+    ADD CONSTRAINT link_type_organization_id_is_symmetric_name_key UNIQUE (organization_id, is_symmetric, name);
+
+ALTER TABLE ONLY octavo.link_type
+    ADD CONSTRAINT link_type_pkey PRIMARY KEY (organization_id, name);
 
 ALTER TABLE ONLY octavo.migration
     ADD CONSTRAINT migration_name_key UNIQUE (name);
@@ -841,6 +1280,9 @@ ALTER TABLE ONLY octavo.organization_profile
 
 ALTER TABLE ONLY octavo.organization_profile
     ADD CONSTRAINT organization_profile_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY octavo.retention
+    ADD CONSTRAINT retention_pkey PRIMARY KEY (organization_id, prefix);
 
 ALTER TABLE ONLY octavo.search_configuration
     ADD CONSTRAINT search_configuration_pkey PRIMARY KEY (organization_id, configuration);
@@ -860,6 +1302,9 @@ ALTER TABLE ONLY octavo.search_segment
 ALTER TABLE ONLY octavo.search_text
     ADD CONSTRAINT search_text_pkey PRIMARY KEY (organization_id, document_id, ordinal);
 
+ALTER TABLE ONLY octavo.snapshot
+    ADD CONSTRAINT snapshot_pkey PRIMARY KEY (organization_id, stream, aggregate);
+
 ALTER TABLE ONLY octavo.source
     ADD CONSTRAINT source_pkey PRIMARY KEY (organization_id, namespace, path_key);
 
@@ -872,10 +1317,15 @@ ALTER TABLE ONLY octavo.subscription
 ALTER TABLE ONLY octavo.tag
     ADD CONSTRAINT tag_pkey PRIMARY KEY (organization_id, document_id, name);
 
+ALTER TABLE ONLY octavo.upkeep
+    ADD CONSTRAINT upkeep_pkey PRIMARY KEY (task);
+
 ALTER TABLE ONLY octavo.version
     ADD CONSTRAINT version_pkey PRIMARY KEY (organization_id, document_id, number);
 
 CREATE INDEX content_sha256 ON octavo.content USING btree (organization_id, sha256);
+
+CREATE INDEX document_expiry ON octavo.document USING btree (expires_at, organization_id, id) WHERE ((expires_at IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE INDEX document_filter_created ON octavo.document_filter USING btree (organization_id, namespace, type, created_at, document_id);
 
@@ -887,11 +1337,17 @@ CREATE INDEX document_filter_recent ON octavo.document_filter USING btree (organ
 
 CREATE INDEX document_filter_updated ON octavo.document_filter USING btree (organization_id, namespace, updated_at, document_id);
 
+CREATE INDEX document_label_label ON octavo.document_label USING btree (organization_id, label_id, document_id) INCLUDE (confidence);
+
 CREATE UNIQUE INDEX document_name_key ON octavo.document USING btree (organization_id, namespace, type, name) WHERE ((name IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX event_correlation ON ONLY octavo.event USING btree (organization_id, correlation_id, epoch, position_xid, id) WHERE (correlation_id IS NOT NULL);
 
 CREATE INDEX event_position_order ON ONLY octavo.event USING btree (epoch, position_xid, id);
 
 CREATE INDEX event_default_epoch_position_xid_id_idx ON octavo.event_default USING btree (epoch, position_xid, id);
+
+CREATE INDEX event_default_organization_id_correlation_id_epoch_position_idx ON octavo.event_default USING btree (organization_id, correlation_id, epoch, position_xid, id) WHERE (correlation_id IS NOT NULL);
 
 CREATE INDEX event_organization ON ONLY octavo.event USING btree (organization_id, epoch, position_xid, id);
 
@@ -903,11 +1359,17 @@ CREATE INDEX event_default_organization_id_stream_sequence_idx ON octavo.event_d
 
 CREATE INDEX idempotency_created ON octavo.idempotency USING btree (created_at);
 
+CREATE INDEX link_of_type ON octavo.link USING btree (organization_id, type, created_at, source_id, target_id);
+
+CREATE INDEX link_target ON octavo.link USING btree (organization_id, target_id, type, source_id);
+
 CREATE INDEX search_passage_titles ON octavo.search_passage USING gin (segment, titles) WHERE (titles IS NOT NULL);
 
 CREATE INDEX search_passage_trigrams ON octavo.search_passage USING gin (segment, trigram_text public.gin_trgm_ops) WHERE (trigram_text IS NOT NULL);
 
 CREATE INDEX search_passage_words ON octavo.search_passage USING gin (segment, words);
+
+CREATE INDEX source_container ON octavo.source USING btree (organization_id, namespace, container_key) WHERE (container_key IS NOT NULL);
 
 CREATE INDEX tag_name ON octavo.tag USING btree (organization_id, name, document_id);
 
@@ -919,6 +1381,8 @@ CREATE INDEX version_session ON octavo.version USING btree (organization_id, ses
 
 ALTER INDEX octavo.event_position_order ATTACH PARTITION octavo.event_default_epoch_position_xid_id_idx;
 
+ALTER INDEX octavo.event_correlation ATTACH PARTITION octavo.event_default_organization_id_correlation_id_epoch_position_idx;
+
 ALTER INDEX octavo.event_organization ATTACH PARTITION octavo.event_default_organization_id_epoch_position_xid_id_idx;
 
 ALTER INDEX octavo.event_stream ATTACH PARTITION octavo.event_default_organization_id_stream_sequence_idx;
@@ -928,11 +1392,32 @@ ALTER INDEX octavo.event_pkey ATTACH PARTITION octavo.event_default_pkey;
 ALTER TABLE ONLY octavo.content
     ADD CONSTRAINT content_organization_id_document_id_version_fkey FOREIGN KEY (organization_id, document_id, version) REFERENCES octavo.version(organization_id, document_id, number);
 
+ALTER TABLE ONLY octavo.document_label
+    ADD CONSTRAINT document_label_organization_id_document_id_fkey FOREIGN KEY (organization_id, document_id) REFERENCES octavo.document(organization_id, id);
+
+ALTER TABLE ONLY octavo.document_label
+    ADD CONSTRAINT document_label_organization_id_label_id_fkey FOREIGN KEY (organization_id, label_id) REFERENCES octavo.label(organization_id, id);
+
 ALTER TABLE ONLY octavo.idempotency
     ADD CONSTRAINT idempotency_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES octavo.organization_profile(id);
 
 ALTER TABLE ONLY octavo.lease
     ADD CONSTRAINT lease_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES octavo.organization_profile(id);
+
+ALTER TABLE ONLY octavo.link
+    ADD CONSTRAINT link_organization_id_is_symmetric_type_fkey FOREIGN KEY (organization_id, is_symmetric, type) REFERENCES octavo.link_type(organization_id, is_symmetric, name);
+
+ALTER TABLE ONLY octavo.link
+    ADD CONSTRAINT link_organization_id_source_id_fkey FOREIGN KEY (organization_id, source_id) REFERENCES octavo.document(organization_id, id);
+
+ALTER TABLE ONLY octavo.link
+    ADD CONSTRAINT link_organization_id_target_id_fkey FOREIGN KEY (organization_id, target_id) REFERENCES octavo.document(organization_id, id);
+
+ALTER TABLE ONLY octavo.retention
+    ADD CONSTRAINT retention_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES octavo.organization_profile(id);
+
+ALTER TABLE ONLY octavo.snapshot
+    ADD CONSTRAINT snapshot_organization_id_stream_fkey FOREIGN KEY (organization_id, stream) REFERENCES octavo.stream(organization_id, name) ON DELETE CASCADE;
 
 ALTER TABLE ONLY octavo.subscription
     ADD CONSTRAINT subscription_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES octavo.organization_profile(id);
@@ -954,11 +1439,19 @@ ALTER TABLE octavo.document ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.document_filter ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE octavo.document_label ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE octavo.event ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.idempotency ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE octavo.label ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE octavo.lease ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.link ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.link_type ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY lookup ON octavo.document_filter FOR SELECT TO octavo_lookup USING (true);
 
@@ -972,13 +1465,23 @@ CREATE POLICY organization ON octavo.document TO octavo_app USING ((organization
 
 CREATE POLICY organization ON octavo.document_filter TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
+CREATE POLICY organization ON octavo.document_label TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
 CREATE POLICY organization ON octavo.event TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.idempotency TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
+CREATE POLICY organization ON octavo.label TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
 CREATE POLICY organization ON octavo.lease TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
+CREATE POLICY organization ON octavo.link TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.link_type TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
 CREATE POLICY organization ON octavo.organization_profile TO octavo_app USING ((id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.retention TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.search_configuration TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
@@ -989,6 +1492,8 @@ CREATE POLICY organization ON octavo.search_passage TO octavo_app USING ((organi
 CREATE POLICY organization ON octavo.search_segment TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.search_text TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.snapshot TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.source TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
@@ -1002,6 +1507,8 @@ CREATE POLICY organization ON octavo.version TO octavo_app USING ((organization_
 
 ALTER TABLE octavo.organization_profile ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE octavo.retention ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE octavo.search_configuration ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.search_parked ENABLE ROW LEVEL SECURITY;
@@ -1011,6 +1518,8 @@ ALTER TABLE octavo.search_passage ENABLE ROW LEVEL SECURITY;
 ALTER TABLE octavo.search_segment ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.search_text ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.snapshot ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.source ENABLE ROW LEVEL SECURITY;
 
@@ -1026,13 +1535,23 @@ CREATE POLICY system ON octavo.document TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.document_filter TO octavo_system USING (true);
 
+CREATE POLICY system ON octavo.document_label TO octavo_system USING (true);
+
 CREATE POLICY system ON octavo.event TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.idempotency TO octavo_system USING (true);
 
+CREATE POLICY system ON octavo.label TO octavo_system USING (true);
+
 CREATE POLICY system ON octavo.lease TO octavo_system USING (true);
 
+CREATE POLICY system ON octavo.link TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.link_type TO octavo_system USING (true);
+
 CREATE POLICY system ON octavo.organization_profile TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.retention TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.search_configuration TO octavo_system USING (true);
 
@@ -1043,6 +1562,8 @@ CREATE POLICY system ON octavo.search_passage TO octavo_system USING (true);
 CREATE POLICY system ON octavo.search_segment TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.search_text TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.snapshot TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.source TO octavo_system USING (true);
 
@@ -1069,6 +1590,11 @@ GRANT ALL ON FUNCTION octavo.keep_event_partitions(months_ahead integer) TO octa
 REVOKE ALL ON FUNCTION octavo.settle_search() FROM PUBLIC;
 GRANT ALL ON FUNCTION octavo.settle_search() TO octavo_system;
 
+GRANT SELECT ON TABLE octavo.application_migration TO octavo_backup;
+
+GRANT SELECT ON TABLE octavo.backfill TO octavo_system;
+GRANT SELECT ON TABLE octavo.backfill TO octavo_backup;
+
 GRANT SELECT ON TABLE octavo.body TO octavo_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.body TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.body TO octavo_system;
@@ -1086,6 +1612,14 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document_filter TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document_filter TO octavo_system;
 GRANT SELECT ON TABLE octavo.document_filter TO octavo_lookup;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document_label TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document_label TO octavo_system;
+GRANT SELECT ON TABLE octavo.document_label TO octavo_backup;
+
+GRANT SELECT ON TABLE octavo.document_type TO octavo_app;
+GRANT SELECT ON TABLE octavo.document_type TO octavo_backup;
+GRANT SELECT,INSERT,UPDATE ON TABLE octavo.document_type TO octavo_system;
+
 GRANT SELECT ON TABLE octavo.epoch TO octavo_app;
 GRANT SELECT ON TABLE octavo.epoch TO octavo_backup;
 GRANT SELECT,INSERT,MAINTAIN ON TABLE octavo.epoch TO octavo_system;
@@ -1102,9 +1636,21 @@ GRANT SELECT ON TABLE octavo.idempotency TO octavo_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.idempotency TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.idempotency TO octavo_system;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.label TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.label TO octavo_system;
+GRANT SELECT ON TABLE octavo.label TO octavo_backup;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.lease TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.lease TO octavo_system;
 GRANT SELECT ON TABLE octavo.lease TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.link TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.link TO octavo_system;
+GRANT SELECT ON TABLE octavo.link TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.link_type TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.link_type TO octavo_system;
+GRANT SELECT ON TABLE octavo.link_type TO octavo_backup;
 
 GRANT SELECT ON TABLE octavo.lookup TO octavo_app;
 
@@ -1140,6 +1686,10 @@ GRANT SELECT(applied_by) ON TABLE octavo.migration TO octavo_system;
 GRANT SELECT ON TABLE octavo.organization_profile TO octavo_backup;
 GRANT SELECT ON TABLE octavo.organization_profile TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.organization_profile TO octavo_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.retention TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.retention TO octavo_system;
+GRANT SELECT ON TABLE octavo.retention TO octavo_backup;
 
 GRANT SELECT ON TABLE octavo.search_configuration TO octavo_backup;
 GRANT SELECT ON TABLE octavo.search_configuration TO octavo_app;
@@ -1180,6 +1730,10 @@ GRANT SELECT ON TABLE octavo.search_text TO octavo_backup;
 GRANT SELECT ON TABLE octavo.search_text TO octavo_app;
 GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.search_text TO octavo_system;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.snapshot TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.snapshot TO octavo_system;
+GRANT SELECT ON TABLE octavo.snapshot TO octavo_backup;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.source TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.source TO octavo_system;
 GRANT SELECT ON TABLE octavo.source TO octavo_backup;
@@ -1195,6 +1749,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.subscription TO octavo_system;
 GRANT SELECT ON TABLE octavo.tag TO octavo_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.tag TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.tag TO octavo_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.upkeep TO octavo_system;
+GRANT SELECT ON TABLE octavo.upkeep TO octavo_backup;
 
 GRANT SELECT ON TABLE octavo.version TO octavo_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.version TO octavo_app;

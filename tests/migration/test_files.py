@@ -63,3 +63,24 @@ def test_line_ends_of_another_system_do_not_change_a_checksum(tmp_path):
     [here] = read_migrations(tmp_path)
 
     assert there.checksum == here.checksum
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("-- phase: expand\n-- chunk: 10", "only a backfill with transactions"),
+        ("-- phase: backfill\n-- transaction: none\n-- chunk: 10", "only a backfill with transactions"),
+        ("-- phase: backfill\n-- chunk: many", "asks for chunks of many rows"),
+        ("-- phase: backfill\n-- chunk: 100001", "asks for chunks of 100001 rows"),
+    ],
+)
+def test_a_header_of_chunks_that_cannot_work_is_named(tmp_path, head, words):
+    with pytest.raises(MigrationFault, match=words):
+        read_migrations(write(tmp_path, **{"0001_a": f"{head}\nSELECT $1, $2;"}))
+
+
+def test_chunks_without_a_limit_are_refused(tmp_path):
+    text = "-- phase: backfill\n-- chunk: 10\n-- LIMIT $2\nUPDATE item SET price = 1;"
+
+    with pytest.raises(MigrationFault, match="does not limit them"):
+        read_migrations(write(tmp_path, **{"0001_a": text}))

@@ -36,6 +36,10 @@ prove: $(VENV)/dev.stamp pgbouncer ## Long, seeded proofs (kills, endurance); wr
 bench: $(VENV)/bench.stamp ## Measure against the limit and the peers; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
+.PHONY: growth
+growth: $(VENV)/bench.stamp ## Measure what more documents, organizations and callers cost; writes docs/growth.md. DOCUMENTS=n
+	$(BIN)/python -m benchmarks.growth $(if $(DOCUMENTS),--documents $(DOCUMENTS))
+
 # Each a target of its own, so that `make -k check` shows everything that is wrong at once.
 CHECKS := check-format check-lint check-types check-imports check-dependencies check-house
 .PHONY: check $(CHECKS)

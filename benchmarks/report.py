@@ -18,7 +18,7 @@ from matplotlib import pyplot as plt  # the back end has to be chosen before
 
 PAGE = Path("docs/benchmarks.md")
 PICTURE = Path("docs/images/benchmarks.svg")
-_PACKAGES = ("asyncpg", "sqlalchemy", "eventsourcing", "selectolax", "pypdfium2")
+_PACKAGES = ("asyncpg", "sqlalchemy", "eventsourcing", "resiliparse", "pypdfium2")
 
 _INTRODUCTION = """# Benchmarks
 

@@ -193,5 +193,4 @@ def _number(value: Decimal | None) -> str:
     """A number to four places; JSON has all of them."""
     if value is None:
         return "–"
-    whole = value == value.to_integral_value()
-    return f"{value:f}" if whole else f"{value:.4f}".rstrip("0").rstrip(".")
+    return f"{value:.4f}".rstrip("0").rstrip(".")

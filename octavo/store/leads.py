@@ -77,7 +77,9 @@ class TypeIndex(msgspec.Struct, frozen=True):
     @property
     def predicate(self) -> str:
         """SQL of which rows are in it, in a form that questions repeat word for word."""
-        parts = [f"(type = {_quoted(self.type)}) IS TRUE"]
+        # No type has a name that begins with a digit; so each index has a predicate of its own, and is the only one
+        # that a question which says it can use.
+        parts = [f"(type = {_quoted(self.type)} AND type <> '0{self._digest}') IS TRUE"]
         if partial := self._partial:
             parts.append(f"(fields @@ {_quoted(partial)}::jsonpath) IS TRUE")
         return " AND ".join(parts)
@@ -102,7 +104,7 @@ class TypeIndex(msgspec.Struct, frozen=True):
 
     @property
     def _digest(self) -> str:
-        content = f"{self.declared.kind} {self.columns} {self.predicate}"
+        content = f"{self.declared.kind} {self.type} {self.columns} {self._partial}"
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
@@ -142,7 +144,7 @@ class Lead(msgspec.Struct, frozen=True):
 def narrowing_lead(parts: Sequence[Node], indexes: Sequence[TypeIndex]) -> Lead | None:
     """The declared index that narrows a question most, if one does."""
     leads = [lead for index in indexes if (lead := _lead(index, parts)) is not None and lead.is_narrow]
-    return max(leads, key=lambda lead: (len(lead.equal), len(lead.ranged)), default=None)
+    return max(leads, key=lambda lead: len(lead.found), default=None)
 
 
 def ordering_lead(parts: Sequence[Node], order: Field, indexes: Sequence[TypeIndex]) -> Lead | None:
@@ -155,7 +157,7 @@ def ordering_lead(parts: Sequence[Node], order: Field, indexes: Sequence[TypeInd
         and index.declared.subjects[len(lead.equal)].path == order.path
         and order.source == "body"
     ]
-    return max(leads, key=lambda lead: (len(lead.equal), len(lead.ranged)), default=None)
+    return max(leads, key=lambda lead: len(lead.found), default=None)
 
 
 def asked_type(parts: Sequence[Node]) -> str | None:

@@ -145,17 +145,18 @@ def session_statement(
 
 
 class _Sort(msgspec.Struct, frozen=True):
-    """SQL of what rows are sorted by, and its type."""
+    """SQL of what rows are sorted by, and its type; `before` are values that are equal in all of them."""
 
     key: str
     id: str
     type: str
     descending: bool = False
+    before: tuple[str, ...] = ()
 
     @property
     def order(self) -> str:
         direction = " DESC" if self.descending else ""
-        return f"{self.key}{direction}, {self.id}{direction}"
+        return ", ".join(f"{part}{direction}" for part in (*self.before, self.key, self.id))
 
 
 _FIRST_TOUCHED = _Sort("touched.created_at", "touched.document_id", "timestamptz")
@@ -170,7 +171,7 @@ class _Builder:
         self._after = after
         self._compiler = Compiler(LOOKUP, FIRST_PARAMETER)
         self._inside = self._sort(question.order)
-        self._outside = msgspec.structs.replace(self._inside, key="key")
+        self._outside = msgspec.structs.replace(self._inside, key="key", before=())
         self._parts = {
             "key": self._inside.key,
             "order": self._inside.order,
@@ -192,8 +193,12 @@ class _Builder:
 
     def along(self, lead: Lead) -> str:
         """Along the declared index that has the order, or by another one that knows the rest of the filter."""
-        asked = [part for part in self._question.parts if part not in lead.found]
-        return self._walked(lead.sql(self._compiler), asked, None)
+        parts = self._question.parts
+        asked = [part for part in parts if part not in lead.found]
+        other = narrowing_lead(parts, self._question.indexes)
+        if other is not None and not any(part in other.found for part in asked):
+            other = None
+        return self._walked(lead.sql(self._compiler), asked, leads_to(asked, other))
 
     def _walked(self, scope: str, asked: list[Node], lead: Lead | None) -> str:
         compiler, most = self._compiler, self._limits.scanned + 1
@@ -226,8 +231,10 @@ class _Builder:
     def _sort(self, order: Order) -> _Sort:
         lead = self._question.ordering_lead
         if lead is not None:
-            # The paths as literals, word for word as in the index.
-            return _Sort(lead.index.keys[len(lead.equal)], "document_id", "jsonb", order.descending)
+            # With the paths as literals, word for word as in the index; and behind values that are all equal, which
+            # PostgreSQL does not take for known under row-level security, and would sort again.
+            *before, key = lead.index.keys[: len(lead.equal) + 1]
+            return _Sort(key, "document_id", "jsonb", order.descending, tuple(before))
         if isinstance(order.subject, Attribute):
             key, type = LOOKUP.expressions[order.subject.name], _TYPES[order.subject.kind]
             return _Sort(key, "document_id", type, order.descending)

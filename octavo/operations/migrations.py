@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,9 @@ from octavo.postgres.record import URL_SCHEMES
 from octavo.postgres.scratch import scratch_server
 from octavo.postgres.server import Server, open_server
 from octavo.settings import Settings
+
+# Indexes that types declare; `octavo type` looks after them.
+_DECLARED = re.compile(r"index octavo\.type_(?:key|guard|unique)_[0-9a-f]{16}")
 
 
 class Source:
@@ -120,7 +124,7 @@ async def status(settings: Settings, source: Source, *, admin: str | None = None
 async def verify(settings: Settings, *, admin: str | None = None) -> Verified:
     """Whether the schema is what the migrations make; see `octavo.postgres.drift.verify`."""
     async with administrator(settings, admin) as arguments:
-        return await drift.verify(arguments)
+        return await drift.verify(arguments, is_expected=lambda what: bool(_DECLARED.fullmatch(what)))
 
 
 async def check(source: Source) -> list[Step]:

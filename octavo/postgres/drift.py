@@ -11,7 +11,8 @@ from typing import Any, Literal
 import msgspec
 
 from octavo.postgres.administration import administering
-from octavo.postgres.ledger import Ledger, pending
+from octavo.postgres.application import owner_of
+from octavo.postgres.ledger import Ledger, applications, pending
 from octavo.postgres.migration import read_migrations
 from octavo.postgres.schema import HEADER, dump_schema
 from octavo.postgres.split import bare, split
@@ -67,7 +68,8 @@ async def verify(
 
     Args:
         arguments: what the driver's `connect` takes, for a role that reads everything.
-        is_expected: whether an index of this name, unknown to the migrations, is there by right.
+        is_expected: whether something the migrations do not know is there by right, by its name here:
+            `index octavo.…`.
 
     Raises:
         Unavailable, AccessDenied: the server does not answer, or refuses the role.
@@ -76,12 +78,13 @@ async def verify(
     async with administering(arguments, 2.0, create=False) as connection:
         waiting = [migration.title for migration in pending(*await _history(connection))]
         invalid = {row["name"] for row in await connection.fetch(_sql.list_invalid_indexes)}
+        given = {_right_of(name) for name in await applications(connection)}
     found = await asyncio.to_thread(dump_schema, arguments)
     expected = resources.files("octavo.postgres").joinpath("schema.sql").read_text(encoding="utf-8")
     differences = [
         one
         for one in compare(expected, found, invalid)
-        if not (one.kind == "extra" and is_expected(one.object))
+        if one.object not in given and not (one.kind in {"extra", "invalid"} and is_expected(one.object))
     ]
     return Verified(waiting, differences)
 
@@ -115,6 +118,10 @@ def _object(statement: str) -> str:
                 **{key: word.lower() if word.isupper() else word for key, word in words.items()}
             )
     return " ".join(statement.split())[:200]
+
+
+def _right_of(application: str) -> str:
+    return f"GRANT USAGE ON SCHEMA octavo TO {owner_of(application)}"
 
 
 async def _history(connection: Any) -> tuple[Any, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from octavo.postgres.drift import verify
-from octavo.postgres.migration import read_migrations
+from octavo.postgres.migration import parse, read_migrations
 from octavo.postgres.migrator import migrate
 from octavo.postgres.server import Server
 from tests.databases import administrator, empty_database, url_of
@@ -85,3 +85,10 @@ async def test_a_record_is_verified_by_its_url(server: Server, fresh_database: s
     told = await verify({"dsn": url_of(server, "octavo_admin", fresh_database)})
 
     assert told.is_as_made
+
+
+async def test_what_an_application_was_given_is_no_drift(server: Server, fresh_database: str):
+    files = [parse("0001_item.sql", "-- phase: expand\nCREATE TABLE item (id bigint);")]
+    await migrate(admin_of(server, fresh_database), migrations=files, application="verified")
+
+    assert (await verify(admin_of(server, fresh_database))).is_as_made

@@ -17,7 +17,7 @@ from octavo.search.highlights import Style, highlight
 from octavo.search.parse import parse
 from octavo.store.filters import compile_lookup
 from octavo.values import position as positions
-from octavo.values.condition import Filter, parse_subject
+from octavo.values.condition import Attribute, Filter, parse_subject
 from octavo.values.filter import parse as parse_filter
 from octavo.values.position import Position
 
@@ -231,7 +231,10 @@ def _order(order: str | None) -> Order | None:
         return None
     if not order.strip("-"):
         raise InvalidFilter(f"{order!r} is not an order", remedy="write a name, with - before it to descend")
-    return Order(parse_subject(order.removeprefix("-")), order.startswith("-"))
+    subject = parse_subject(order.removeprefix("-"))
+    if isinstance(subject, Attribute) and subject.kind == "labels":
+        raise InvalidFilter("@labels is nothing to order by", remedy="order by another attribute or a field")
+    return Order(subject, order.startswith("-"))
 
 
 def _condition(filter: Filter) -> Callable[[int], tuple[str, Sequence[object]]]:

@@ -60,9 +60,8 @@ def leading(conditions: Sequence[Condition], others: str | None, document: str, 
     else:
         rest = _sql.found.replace("{condition}", others)
     for condition in reversed(conditions):
-        labelled = _asked(_sql.labelled, condition, parameter)
-        few = _sql.labelled_or.replace("{few}", parameter(FEW, "bigint"))
-        rest = few.replace("{labelled}", f"({labelled})").replace("{others}", f"({rest})")
+        few = _sql.labelled_or.replace("{few}", parameter(FEW, "bigint")).replace("{others}", f"({rest})")
+        rest = _asked(few, condition, parameter)
     return _among(document, rest)
 
 

@@ -30,12 +30,15 @@ FROM octavo.document_label AS assigned (owner, labelled, label, certainty)
 WHERE assigned.owner = $1::octavo.organization AND assigned.labelled = {document}
 LIMIT 1
 
--- name: labelled
+-- fragment: documents
 -- The documents that have one of the labels.
-SELECT assigned.labelled AS id
-FROM octavo.document_label AS assigned (owner, labelled, label, certainty)
-WHERE
+    SELECT assigned.labelled AS id
+    FROM octavo.document_label AS assigned (owner, labelled, label, certainty)
+    WHERE
     -- include: is_asked
+
+-- name: labelled
+    -- include: documents
 
 -- name: found
 -- The documents of another condition that an index finds.
@@ -46,7 +49,8 @@ WHERE lookup.organization_id = $1::octavo.organization AND ({condition})
 -- name: labelled_or
 -- The documents that have one of the labels if they are few, else those that {others} finds.
 WITH few AS MATERIALIZED (
-    SELECT one.id FROM {labelled} AS one LIMIT {few} + 1
+    -- include: documents
+    LIMIT {few} + 1
 )
 SELECT few.id FROM few WHERE (SELECT count(*) FROM few) <= {few}
 UNION ALL

@@ -14,6 +14,11 @@ from octavo.ingest.encoding import wide_encoding
 from octavo.ingest.extracted import Kind
 
 WORD_MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+EXCEL_MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+POWERPOINT_MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+OPENDOCUMENT_MEDIA_TYPE = "application/vnd.oasis.opendocument."
+EPUB_MEDIA_TYPE = "application/epub+zip"
+RTF_MEDIA_TYPE = "application/rtf"
 WEBARCHIVE_MEDIA_TYPE = "application/x-webarchive"
 MHTML_MEDIA_TYPE = "multipart/related"
 OLE_ENCRYPTED_MEDIA_TYPE = "application/x-ole-encrypted"
@@ -21,9 +26,10 @@ OLE_WORD_MEDIA_TYPE = "application/msword"
 
 _HEAD_BYTES, _TOP_BYTES = 8_192, 1_024
 _HTML_SUFFIXES = {".html", ".htm", ".xhtml", ".xht", ".shtml"}
+_WORD_SUFFIXES = {".docx", ".docm", ".dotx", ".dotm"}
 _SUFFIXES: dict[Kind, set[str]] = {
     "pdf": {".pdf"},
-    "word": {".docx", ".docm", ".dotx", ".dotm"},
+    "word": _WORD_SUFFIXES | {".odt", ".ott", ".rtf"},
     "text": {".txt", ".text", ".log"},
     "markdown": {".md", ".markdown", ".mdown", ".mkd"},
     "html": _HTML_SUFFIXES,
@@ -62,12 +68,15 @@ _OLE_STREAMS = {
 }
 _PARTS = {
     "word/": WORD_MEDIA_TYPE,
-    "xl/": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "ppt/": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "xl/": EXCEL_MEDIA_TYPE,
+    "ppt/": POWERPOINT_MEDIA_TYPE,
 }
 _BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, OSError)
 # Formats that look like text and are not meant to be read as it.
-_TEXT_LIKE = {b"{\\rtf": "application/rtf", b"%!PS": "application/postscript"}
+_TEXT_LIKE: dict[bytes, tuple[Kind, str]] = {
+    b"{\\rtf": ("word", RTF_MEDIA_TYPE),
+    b"%!PS": ("other", "application/postscript"),
+}
 _CONTROLS = bytes({*range(32), 127} - {*b"\t\n\r\f\v\b\x1b"})
 _MEDIA_TYPES = MimeTypes()
 _TEXT_MEDIA_TYPE = re.compile(
@@ -81,6 +90,18 @@ class Detected(NamedTuple):
     kind: Kind
     media_type: str
     is_misnamed: bool = False
+
+
+_ZIP = Detected("other", "application/zip")
+# What a file of this name is that cannot be opened: reading it says so.
+_TORN = {
+    ".xlsx": Detected("other", EXCEL_MEDIA_TYPE),
+    ".pptx": Detected("other", POWERPOINT_MEDIA_TYPE),
+    ".odt": Detected("word", f"{OPENDOCUMENT_MEDIA_TYPE}text"),
+    ".ods": Detected("other", f"{OPENDOCUMENT_MEDIA_TYPE}spreadsheet"),
+    ".odp": Detected("other", f"{OPENDOCUMENT_MEDIA_TYPE}presentation"),
+    ".epub": Detected("other", EPUB_MEDIA_TYPE),
+}
 
 
 def detect(data: bytes, name: str) -> Detected:
@@ -106,8 +127,8 @@ def _binary(data: bytes, name: str) -> Detected | None:
         return Detected("other", next(streams, "application/x-ole-storage"))
     if head.startswith(b"bplist00") and b"WebMainResource" in data:
         return Detected("webpage", WEBARCHIVE_MEDIA_TYPE)
-    if media_type := next((kind for magic, kind in _TEXT_LIKE.items() if head.startswith(magic)), None):
-        return Detected("other", media_type)
+    if known := next((known for magic, known in _TEXT_LIKE.items() if head.startswith(magic)), None):
+        return Detected(*known)
     return None if _is_text(head) else Detected("other", _media_type(head, name))
 
 
@@ -117,18 +138,19 @@ def _is_text(head: bytes) -> bool:
 
 
 def _archive(data: bytes, suffix: str) -> Detected:
-    """A Word file, or another archive, which is not unpacked; the name counts for one that is torn."""
+    """An office file, or another archive, which is not unpacked; the name counts for one that is torn."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = " ".join(archive.namelist())
             named = _own_name(archive)
     except _BROKEN_ARCHIVE:
-        is_word = suffix in _SUFFIXES["word"] or b"word/document" in data
-        return Detected("word", WORD_MEDIA_TYPE) if is_word else Detected("other", "application/zip")
+        is_word = suffix in _WORD_SUFFIXES or b"word/document" in data
+        return Detected("word", WORD_MEDIA_TYPE) if is_word else _TORN.get(suffix, _ZIP)
     part = next((part for part in _PARTS if part in names and "[Content_Types].xml" in names), None)
     if part == "word/":
         return Detected("word", WORD_MEDIA_TYPE)
-    return Detected("other", _PARTS[part] if part else named or "application/zip")
+    is_text = named is not None and named.startswith(f"{OPENDOCUMENT_MEDIA_TYPE}text")
+    return Detected("word" if is_text else "other", _PARTS[part] if part else named or "application/zip")
 
 
 def _own_name(archive: zipfile.ZipFile) -> str | None:

@@ -9,11 +9,27 @@ from typing import Protocol, cast, get_args
 
 from octavo.errors import IngestFault, MissingExtra, OctavoError, RefusedFile, UnreadableFile
 from octavo.ingest.clean import storable
-from octavo.ingest.detect import detect
+from octavo.ingest.detect import (
+    EPUB_MEDIA_TYPE,
+    EXCEL_MEDIA_TYPE,
+    OPENDOCUMENT_MEDIA_TYPE,
+    POWERPOINT_MEDIA_TYPE,
+    RTF_MEDIA_TYPE,
+    detect,
+)
 from octavo.ingest.extract.original import Original
 from octavo.ingest.extracted import Attachment, Extracted, Kind, Unread
 from octavo.ingest.limits import Limits
 from octavo.text import language
+
+# Formats that have a module of their own, whatever kind of document they are, by the beginning of their media type.
+_FORMATS = {
+    EXCEL_MEDIA_TYPE: "spreadsheet",
+    POWERPOINT_MEDIA_TYPE: "slides",
+    OPENDOCUMENT_MEDIA_TYPE: "opendocument",
+    EPUB_MEDIA_TYPE: "epub",
+    RTF_MEDIA_TYPE: "rtf",
+}
 
 
 class _Extractor(Protocol):
@@ -43,7 +59,9 @@ def extract(data: bytes, name: str, limits: Limits, *, depth: int = 0) -> Extrac
     def attach(data: bytes, name: str, media_type: str) -> Attachment:
         return _attachment(data, storable(name)[0], media_type, limits, depth + 1)
 
-    extracted = _extractor(found.kind).extract(Original(data, name, found.media_type, limits, attach))
+    extracted = _extractor(_module(found.kind, found.media_type)).extract(
+        Original(data, name, found.media_type, limits, attach)
+    )
     if found.is_misnamed:
         extracted.metadata["named"] = name.rpartition(".")[2].lower()
     return extracted
@@ -65,9 +83,9 @@ def attempt(data: bytes, name: str, limits: Limits, *, depth: int = 0) -> Extrac
 
 def warm_up() -> None:
     """Load what reading takes, so that the first file does not have to wait for it."""
-    for kind in get_args(Kind):
+    for module in (*get_args(Kind), *_FORMATS.values()):
         with suppress(MissingExtra):
-            _extractor(kind)
+            _extractor(module)
     with suppress(MissingExtra):
         language.detect("a text in some language")
 
@@ -83,13 +101,19 @@ def _attachment(data: bytes, name: str, media_type: str, limits: Limits, depth: 
     )
 
 
-def _extractor(kind: Kind) -> _Extractor:
-    """The module for a kind; modules import their libraries, and are imported when their kind is met."""
+def _module(kind: Kind, media_type: str) -> str:
+    """The module that reads a kind, or one format of it."""
+    formats = (module for prefix, module in _FORMATS.items() if media_type.startswith(prefix))
+    return next(formats, kind)
+
+
+def _extractor(module: str) -> _Extractor:
+    """A module by its name; modules import their libraries, and are imported when they are needed."""
     try:
-        return cast("_Extractor", import_module(f"octavo.ingest.extract.{kind}"))
+        return cast("_Extractor", import_module(f"octavo.ingest.extract.{module}"))
     except ModuleNotFoundError as error:
         raise MissingExtra(
-            f"reading {kind} needs {error.name}", remedy="pip install 'octavo[ingest]'", extra="ingest"
+            f"reading {module} needs {error.name}", remedy="pip install 'octavo[ingest]'", extra="ingest"
         ) from error
 
 

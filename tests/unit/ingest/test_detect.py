@@ -72,7 +72,7 @@ def test_content_counts_more_than_the_name_and_the_difference_is_told(kind, data
         (b"<?xml version='1.0'?><book/>", "a.xml", "text", "text/xml"),
         (b"<?xml version='1.0'?><!DOCTYPE html><html/>", "a.xhtml", "html", "application/xhtml+xml"),
         (b"<!-- one --><!-- two -->\n<html>", "a", "html", "text/html"),
-        (b"{\\rtf1 rich}", "a.rtf", "other", "application/rtf"),
+        (b"{\\rtf1 rich}", "a.rtf", "word", "application/rtf"),
         (b"%!PS-Adobe-3.0", "a.txt", "other", "application/postscript"),
         ("Straße".encode("utf-16"), "a.txt", "text", "text/plain"),
         ("<html><p>Straße".encode("utf-16"), "a", "html", "text/html"),

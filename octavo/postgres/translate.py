@@ -210,7 +210,7 @@ def _other(error: asyncpg.PostgresError) -> OctavoError:
     if state == INVALID_CHANGE:
         return InvalidInput(str(error))
     if state == INDEX_GONE:
-        return Contention(str(error), remedy="try again: the next answer does without it")
+        return Contention(str(error), remedy="try again: the next answer does without it", is_index_gone=True)
     if getattr(error, "severity_en", None) is None:
         return _misuse(error)  # raised by the driver, before anything was sent
     if re.match(r"22|42", state):

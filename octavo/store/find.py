@@ -13,11 +13,11 @@ from uuid import UUID
 
 from msgspec import structs
 
-from octavo.errors import InvalidFilter, InvalidInput, LimitExceeded
-from octavo.postgres.pool import Row
+from octavo.errors import Contention, InvalidFilter, InvalidInput, LimitExceeded
+from octavo.postgres.pool import Pool, Row
 from octavo.store.explain import explain
 from octavo.store.filters import conjuncts, is_found
-from octavo.store.leads import asked_type
+from octavo.store.leads import TypeIndex, asked_type
 from octavo.store.question import (
     Question,
     Statement,
@@ -152,7 +152,11 @@ def find(
 async def find_page(scope: Scope, question: Question, cursor: str | None = None) -> Page:
     """One page of a question."""
     after = None if cursor is None else parse_cursor(cursor, question.fingerprint)
-    rows = await fetch(scope, page_statement(question, scope.limits, after))
+
+    def statement(indexes: tuple[TypeIndex, ...]) -> Statement:
+        return page_statement(structs.replace(question, indexes=indexes), scope.limits, after)
+
+    rows = await _answered(scope, statement, question.indexes)
     # The last row may be the mark that says where looking ended: a page that is full by then is a page.
     if rows and (rows[0]["refused"] or (rows[-1]["refused"] and len(rows) <= question.limit)):
         raise _too_many(scope, question)
@@ -174,11 +178,26 @@ async def count(
     """
     whole = within(as_filter(where), type, namespace, scope)
     indexes = scope.types.ready(asked_type(conjuncts(whole.root)))
-    (row,) = await fetch(scope, count_statement(whole, scope.limits, cap, indexes))
+    (row,) = await _answered(scope, lambda known: count_statement(whole, scope.limits, cap, known), indexes)
     total: int = row["total"] if cap is None else min(row["total"], cap)
     if row["refused"] and total != cap:
         raise refused(scope, whole, "counting documents")
     return total
+
+
+async def _answered(
+    scope: Scope, statement: Callable[[tuple[TypeIndex, ...]], Statement], indexes: tuple[TypeIndex, ...]
+) -> Sequence[Row]:
+    """The rows of a statement that uses declared indexes; without them, if one was dropped meanwhile."""
+    try:
+        return await fetch(scope, statement(indexes))
+    except Contention as error:
+        if not error.fields.get("is_index_gone"):
+            raise
+        scope.types.forget_ready()
+        if not isinstance(scope.runner, Pool):
+            raise  # a transaction has failed with it
+        return await fetch(scope, statement(()))
 
 
 async def get_by_session(

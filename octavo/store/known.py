@@ -24,6 +24,10 @@ class KnownTypes:
         """The declared indexes of a type that may be used."""
         return self._ready.get(type, ()) if type is not None else ()
 
+    def forget_ready(self) -> None:
+        """Use no declared index before the next `learn`: one of them was dropped."""
+        self._ready = {}
+
     def index(self, name: str) -> TypeIndex | None:
         """The declared index with this name."""
         return self._by_name.get(name)

@@ -214,7 +214,7 @@ async def _looks(scope: Scope, asked: Filter) -> AsyncIterator[list[UUID]]:
         return
     last: Row | None = None
     while True:
-        rows = await fetch(scope, _walk(scope, asked, last))
+        rows = await fetch(scope, walk_statement(scope, asked, last))
         yield [row["document_id"] for row in rows if row["holds"]]
         if not rows or not rows[-1]["goes_on"]:
             return
@@ -223,6 +223,15 @@ async def _looks(scope: Scope, asked: Filter) -> AsyncIterator[list[UUID]]:
 
 async def _found(scope: Scope, asked: Filter) -> list[UUID] | None:
     """All ids, if an index finds them in one look."""
+    statement = found_statement(scope, asked)
+    if statement is None:
+        return None
+    ids = [row["document_id"] for row in await fetch(scope, statement)]
+    return None if None in ids else ids
+
+
+def found_statement(scope: Scope, asked: Filter) -> Statement | None:
+    """The statement that finds ids by an index; None when none knows the filter."""
     compiler = Compiler(LOOKUP, FIRST_PARAMETER)
     apart, beside = _parts(asked)
     lead = leads_to(beside, narrowing_lead([*apart, *beside], scope.types.ready(asked_type(apart))))
@@ -235,11 +244,11 @@ async def _found(scope: Scope, asked: Filter) -> list[UUID] | None:
         rest=sql_of(compiler, unfound(beside, lead)),
         bound=compiler.parameter(scope.limits.scanned + 1, "bigint"),
     )
-    ids = [row["document_id"] for row in await fetch(scope, Statement(text, compiler.arguments))]
-    return None if None in ids else ids
+    return Statement(text, compiler.arguments)
 
 
-def _walk(scope: Scope, asked: Filter, last: Row | None) -> Statement:
+def walk_statement(scope: Scope, asked: Filter, last: Row | None) -> Statement:
+    """The statement of one look along an index, behind the last row of the look before."""
     compiler = Compiler(LOOKUP, FIRST_PARAMETER)
     apart, beside = _parts(asked)
     has_namespace = any(_is_equal(part, "@namespace") for part in apart)

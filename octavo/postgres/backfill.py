@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -98,7 +99,7 @@ class Backfill:
         begun, at_first, size = time.monotonic(), self._rows_done, self._migration.chunk_rows
         while True:
             started = time.monotonic()
-            rows = await self._patiently(lambda size=size: self._chunk(size))  # type: ignore[misc]
+            rows = await self._patiently(partial(self._chunk, size))
             if rows == 0:
                 return
             now = time.monotonic()

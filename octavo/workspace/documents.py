@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from octavo.errors import InvalidInput
 from octavo.postgres.pool import Pool
 from octavo.store import (
     bulk,
@@ -41,7 +40,8 @@ from octavo.values.label import AssignedLabel
 from octavo.values.link import Direction, Link, LinkPage, Neighbour
 from octavo.values.page import Page
 from octavo.values.position import Position
-from octavo.values.type import DocumentType, type_name
+from octavo.values.type import DocumentType
+from octavo.workspace.given import draft_of, kind_of, known_id, optional_id, type_and_body
 
 Bind = Callable[[], Awaitable[Scope]]
 Written = TypeVar("Written")
@@ -91,8 +91,8 @@ class Documents:
             AlreadyExists, VersionConflict, IdempotencyConflict, InvalidInput, InvalidBody, LimitExceeded, NotFound.
         """
         scope = await self._bind()
-        kind, content = _typed(scope, type, body)
-        draft = Draft.of(scope, kind, content, name=name, id=_uuid(id), metadata=metadata)
+        kind, content = type_and_body(scope, type, body)
+        draft = Draft.of(scope, kind, content, name=name, id=optional_id(id), metadata=metadata)
         async with TakenNamed(scope, [draft.body]):
             if expiry := Expiry.of(expires_at, ttl_seconds):
                 return await self._put_expiring(scope, draft, (expiry, expect), idempotency_key)
@@ -121,7 +121,7 @@ class Documents:
             The documents in the order given; `changed` is False for those that were equal already.
         """
         scope = await self._bind()
-        drafts = [_draft(scope, document) for document in documents]
+        drafts = [draft_of(scope, document) for document in documents]
         async with TakenNamed(scope, [draft.body for draft in drafts]):
             if expiry := Expiry.of(expires_at, ttl_seconds):
                 return await self._inside(scope, lambda inside: _put_many_expiring(inside, drafts, expiry))
@@ -204,9 +204,8 @@ class Documents:
             InvalidBody, AlreadyExists: a result does not fit its registered type, or a unique field is taken; what
             was changed by then stays, and `fields["changed"]` counts it.
         """
-        kind = None if type is None else type_name(type)
         selection = Selection(
-            type=kind, where=where, max_changed=max_changed, dry_run=dry_run, progress=progress
+            type=kind_of(type), where=where, max_changed=max_changed, dry_run=dry_run, progress=progress
         )
         return await bulk.update_many(await self._bind(), self._pool, changed, selection, metadata=metadata)
 
@@ -223,9 +222,8 @@ class Documents:
 
         Chunks, arguments and errors are those of `update_many`.
         """
-        kind = None if type is None else type_name(type)
         selection = Selection(
-            type=kind, where=where, max_changed=max_changed, dry_run=dry_run, progress=progress
+            type=kind_of(type), where=where, max_changed=max_changed, dry_run=dry_run, progress=progress
         )
         return await bulk.delete_many(await self._bind(), self._pool, selection)
 
@@ -287,7 +285,7 @@ class Documents:
         """
         return finding.find(
             self._bind,
-            None if type is None else type_name(type),
+            kind_of(type),
             where=where,
             order=order,
             limit=limit,
@@ -304,8 +302,7 @@ class Documents:
         cap: int | None = None,
     ) -> int:
         """How many documents a filter holds for, exactly; counting stops at `cap`, if one is given."""
-        kind = None if type is None else type_name(type)
-        return await finding.count(await self._bind(), kind, where=where, cap=cap)
+        return await finding.count(await self._bind(), kind_of(type), where=where, cap=cap)
 
     async def group(
         self,
@@ -336,8 +333,7 @@ class Documents:
             would have to be looked at.
         """
         grouping = parse_grouping(by, order, sum=sum, min=min, max=max, avg=avg)
-        kind = None if type is None else type_name(type)
-        return await groups.group(await self._bind(), grouping, kind, where=where, limit=limit)
+        return await groups.group(await self._bind(), grouping, kind_of(type), where=where, limit=limit)
 
     async def by_session(
         self,
@@ -427,10 +423,9 @@ class Documents:
         return await tags.history(await self._bind(), known_id(id), name, limit=limit)
 
     async def label(self, id: UUID | str, name: str, *, confidence: float | None = None) -> AssignedLabel:
-        """Put a label on a document; the same again changes nothing, another confidence changes that.
+        """Put a label on a document; one that is not defined yet is made. The same again changes nothing.
 
         Args:
-            name: a label; one that is not defined yet is made, without a colour.
             confidence: how sure a model is, 0 to 1; None for a person's choice.
 
         Raises:
@@ -463,7 +458,7 @@ class Documents:
             metadata: free attributes, up to 64 KiB; None keeps those of an existing link.
 
         Raises:
-            NotFound: one of the two is not there, or deleted. InvalidInput.
+            NotFound, InvalidInput.
         """
         scope, ends = await self._bind(), (known_id(source), known_id(target))
         return await links.put(scope, ends[0], type, ends[1], confidence=confidence, metadata=metadata)
@@ -481,12 +476,10 @@ class Documents:
         limit: int = 100,
         cursor: str | None = None,
     ) -> LinkPage:
-        """Links of a document with live documents, by type and the other one's id; symmetric ones in any case.
+        """A page of a document's links with live documents, by type and the other one's id.
 
         Args:
-            direction: `out` for those that begin here, `in` for those that end here.
-            limit: links of the page, at most `max_page`.
-            cursor: where the page before ended.
+            direction: `out` for those that begin here, `in` for those that end here; symmetric ones do both.
         """
         return await links.of_document(
             await self._bind(), known_id(id), type=type, direction=direction, limit=limit, cursor=cursor
@@ -508,9 +501,6 @@ class Documents:
             direction: along links as they point (`out`), against them (`in`), or both.
             depth: how many links away, at most 10.
             limit: documents at most; if there are as many, there may be more.
-
-        Raises:
-            NotFound, InvalidInput, LimitExceeded.
         """
         return await links.neighbours(
             await self._bind(), known_id(id), types=types, direction=direction, depth=depth, limit=limit
@@ -552,51 +542,5 @@ class Documents:
             return await idempotency.once(inside, key, request, write, read)
 
 
-def _typed(scope: Scope, type: str | DocumentType, body: object) -> tuple[str, object]:
-    """The name of a type and the body, from what a caller gave."""
-    if isinstance(type, str):
-        return type, body
-    name = type.declaration.name
-    if name not in scope.types.models:
-        raise InvalidInput(
-            f"{type.__class__.__name__} is not registered",
-            remedy="open the database with types=[…], or call db.types.register",
-        )
-    if body is not None:
-        raise InvalidInput(
-            f"an instance of {name} is the body, and another one is given", remedy="leave one out"
-        )
-    return name, type
-
-
-def _draft(scope: Scope, document: Mapping[str, Any] | DocumentType) -> Draft:
-    if isinstance(document, DocumentType):
-        return Draft.of(scope, *_typed(scope, document, None))
-    unknown = set(document) - {"type", "body", "name", "id", "metadata"}
-    if unknown or not {"type", "body"} <= set(document):
-        raise InvalidInput(
-            f"a document of put_many has the keys {sorted(document)}",
-            remedy="give type and body, and if wanted name, id and metadata",
-        )
-    fields = {**document, "id": _uuid(document.get("id"))}
-    return Draft.of(scope, **fields)
-
-
 async def _put_many_expiring(scope: Scope, drafts: Sequence[Draft], expiry: Expiry) -> list[Document]:
     return await expiring.set_for(scope, await changes.put_many(scope, drafts), expiry)
-
-
-def _uuid(id: UUID | str | None) -> UUID | None:
-    return None if id is None else known_id(id)
-
-
-def known_id(id: UUID | str) -> UUID:
-    """An id from what a caller gave; raises `InvalidInput` when it is none."""
-    if isinstance(id, UUID):
-        return id
-    try:
-        return UUID(id)
-    except ValueError as error:
-        raise InvalidInput(
-            f"{id!r} is not the id of a document", remedy="give a UUID, or type and name=…"
-        ) from error

@@ -21,7 +21,8 @@ from octavo.values.event import Event
 from octavo.values.position import START, Position
 from octavo.values.trace import Trace
 from octavo.values.upcast import Upcasters
-from octavo.workspace.documents import Bind, known_id
+from octavo.workspace.documents import Bind
+from octavo.workspace.given import known_id
 
 
 class Events:

@@ -1,0 +1,66 @@
+"""What a caller gave, as the store takes it: ids, types, bodies."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from octavo.errors import InvalidInput
+from octavo.store.changes import Draft
+from octavo.store.scope import Scope
+from octavo.values.type import DocumentType, type_name
+
+
+def kind_of(type: str | builtins.type[DocumentType] | None) -> str | None:
+    """The name of a type given by its name or its model; None for all types."""
+    return None if type is None else type_name(type)
+
+
+def type_and_body(scope: Scope, type: str | DocumentType, body: object) -> tuple[str, object]:
+    """The name of a type and the body, of a name with a body or of an instance of a registered type."""
+    if isinstance(type, str):
+        return type, body
+    name = type.declaration.name
+    if name not in scope.types.models:
+        raise InvalidInput(
+            f"{type.__class__.__name__} is not registered",
+            remedy="open the database with types=[…], or call db.types.register",
+        )
+    if body is not None:
+        raise InvalidInput(
+            f"an instance of {name} is the body, and another one is given", remedy="leave one out"
+        )
+    return name, type
+
+
+def draft_of(scope: Scope, document: Mapping[str, Any] | DocumentType) -> Draft:
+    """A document of put_many; raises `InvalidInput` for keys it does not know."""
+    if isinstance(document, DocumentType):
+        return Draft.of(scope, *type_and_body(scope, document, None))
+    unknown = set(document) - {"type", "body", "name", "id", "metadata"}
+    if unknown or not {"type", "body"} <= set(document):
+        raise InvalidInput(
+            f"a document of put_many has the keys {sorted(document)}",
+            remedy="give type and body, and if wanted name, id and metadata",
+        )
+    fields = {**document, "id": optional_id(document.get("id"))}
+    return Draft.of(scope, **fields)
+
+
+def optional_id(id: UUID | str | None) -> UUID | None:
+    """An id, or None when none was given."""
+    return None if id is None else known_id(id)
+
+
+def known_id(id: UUID | str) -> UUID:
+    """An id from what a caller gave; raises `InvalidInput` when it is none."""
+    if isinstance(id, UUID):
+        return id
+    try:
+        return UUID(id)
+    except ValueError as error:
+        raise InvalidInput(
+            f"{id!r} is not the id of a document", remedy="give a UUID, or type and name=…"
+        ) from error

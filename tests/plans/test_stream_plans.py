@@ -36,8 +36,8 @@ INSERT INTO octavo.document (
     organization_id, id, namespace, type, name, version, body_hash, created_at, created_by, created_by_kind,
     updated_at, updated_by, updated_by_kind, event_sequence, epoch, position_xid, position_id, expires_at)
 SELECT
-    $1::uuid, md5($1::uuid::text || i)::uuid, 'default', 'session', 'doc-' || i, 1, sha256(i::text::bytea), now(), 'ann',
-    'user', now(), 'ann', 'user', 1, 1, '1', nextval('octavo.event_position'),
+    $1::uuid, md5($1::uuid::text || i)::uuid, 'default', 'session', 'doc-' || i, 1, sha256(i::text::bytea), now(),
+    'ann', 'user', now(), 'ann', 'user', 1, 1, '1', nextval('octavo.event_position'),
     CASE WHEN i % 10000 = 0 THEN now() - interval '1 minute' WHEN i % 1000 = 0 THEN now() + interval '1 day' END
 FROM generate_series(1, $2::integer) AS i
 """

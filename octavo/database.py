@@ -33,7 +33,7 @@ from octavo.projections.search import SearchProjection
 from octavo.roles.search import SearchEngine
 from octavo.search.query import Hits, Search
 from octavo.settings import Settings, load
-from octavo.store import organizations, retention
+from octavo.store import audit, organizations, retention
 from octavo.store.known import KnownTypes
 from octavo.store.organizations import Organization
 from octavo.store.scope import Limits, Scope
@@ -41,6 +41,7 @@ from octavo.values.actor import Origin, parse_actor
 from octavo.values.type import DocumentType, imported
 from octavo.values.upcast import Upcasters
 from octavo.workspace import Documents, Events, Labels, Links, Parts, Types, UnitOfWork, Workspace
+from octavo.workspace.audit import ReadAudit
 
 
 def open(
@@ -99,6 +100,16 @@ class Organizations:
         """Set or lift an organization's legal hold: under it nothing is deleted by itself; raises `NotFound`."""
         await retention.hold(self._record.system, name, held=held)
 
+    async def audit_reads(self, name: str, fraction: float = 1.0) -> None:
+        """Record so large a part of an organization's reads as events `document.accessed`, 0 for none.
+
+        Counts within half a minute, in every process.
+
+        Raises:
+            NotFound; InvalidInput when `fraction` is not 0 to 1.
+        """
+        await audit.set_fraction(self._record.system, name, fraction)
+
 
 class Octavo:
     """An open database: the default organization's documents and search, and the way to the others.
@@ -155,7 +166,9 @@ class Octavo:
                 opening.push_async_callback(self.upkeep.stop)
                 if self._background:
                     self.upkeep.start()
-            self._parts = Parts(record.app, wakeup, search, self._blobs, self._upcasters)
+            reads = ReadAudit(record.app)
+            opening.push_async_callback(reads.close)
+            self._parts = Parts(record.app, wakeup, search, self._blobs, self._upcasters, reads)
             self.record = record
             self.types = Types(record, self.settings, self._known, self._scope_of)
             opening.push_async_callback(self.types.stop)

@@ -28,6 +28,7 @@ from octavo.values.actor import Actor, parse_actor
 from octavo.values.event import Event
 from octavo.values.position import Position
 from octavo.values.upcast import Upcasters
+from octavo.workspace.audit import ReadAudit, audited
 from octavo.workspace.documents import Bind, Documents
 from octavo.workspace.events import Events
 from octavo.workspace.labels import Labels
@@ -43,6 +44,7 @@ class Parts(msgspec.Struct, frozen=True):
     search: Search
     blobs: Blobs
     upcasters: Upcasters = Upcasters()
+    reads: ReadAudit | None = None
 
 
 class Workspace:
@@ -58,7 +60,7 @@ class Workspace:
     @property
     def documents(self) -> Documents:
         """The documents of this organization and namespace."""
-        return Documents(self._bind, self._parts.pool)
+        return audited(Documents(self._bind, self._parts.pool), self._parts.reads)
 
     @property
     def events(self) -> Events:
@@ -310,7 +312,8 @@ class Workspace:
         Raises:
             Contention: a deadlock with other writers; nothing was changed, run the block again.
         """
-        return unit_of_work(self._parts.pool, self._bind)
+        parts = self._parts
+        return unit_of_work(parts.pool, self._bind, parts.reads, parts.upcasters)
 
     def _changed(self, change: Callable[[Scope], Scope]) -> Workspace:
         async def bind() -> Scope:

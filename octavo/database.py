@@ -40,7 +40,17 @@ from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin, parse_actor
 from octavo.values.type import DocumentType, imported
 from octavo.values.upcast import Upcasters
-from octavo.workspace import Documents, Events, Labels, Links, Parts, Types, UnitOfWork, Workspace
+from octavo.workspace import (
+    Documents,
+    Events,
+    Labels,
+    Links,
+    Parts,
+    SynonymSets,
+    Types,
+    UnitOfWork,
+    Workspace,
+)
 from octavo.workspace.audit import ReadAudit
 
 
@@ -153,10 +163,12 @@ class Octavo:
             wakeup = Wakeup(record.app, record.listen if record.can_listen else None)
             opening.push_async_callback(wakeup.close)
             engine = search_engine(self.settings.search, record)
-            search = Search(engine, max_limit=self.settings.max_page)
+            search = Search(engine, record.app, max_limit=self.settings.max_page)
             if record.has_system:
                 self.projections = _projections(record, wakeup, engine, self.settings)
-                search = Search(engine, moved=self.projections.moved, max_limit=self.settings.max_page)
+                search = Search(
+                    engine, record.app, moved=self.projections.moved, max_limit=self.settings.max_page
+                )
                 opening.push_async_callback(self.projections.stop)
                 if self._background:
                     self.projections.start()
@@ -238,6 +250,15 @@ class Octavo:
     async def search(self, text: str, **options: Any) -> Hits:
         """Search the default organization; see `Workspace.search`."""
         return await self.default.search(text, **options)
+
+    async def suggest(self, text: str, **options: Any) -> str | None:
+        """The query that was probably meant; see `Workspace.suggest`."""
+        return await self.default.suggest(text, **options)
+
+    @property
+    def synonyms(self) -> SynonymSets:
+        """The default organization's synonyms."""
+        return self.default.synonyms
 
     async def ingest(self, *paths: str | Path, **options: Any) -> Summary:
         """Ingest files for the default organization; see `Workspace.ingest`."""

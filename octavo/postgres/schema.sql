@@ -333,10 +333,10 @@ BEGIN
                 )
             ) AS reached
             WHERE NOT EXISTS (SELECT FROM unnest(visited) AS seen (id) WHERE seen.id = reached.other)
-                AND EXISTS (
-                    SELECT FROM octavo.document AS head
+                -- One look by key each: as a join PostgreSQL may read every document instead.
+                AND (
+                    SELECT head.deleted_at IS NULL FROM octavo.document AS head
                     WHERE head.organization_id = organization AND head.id = reached.other
-                        AND head.deleted_at IS NULL
                 )
             ORDER BY reached.other, origin.place, way.place
             LIMIT most
@@ -1152,6 +1152,24 @@ ALTER TABLE ONLY octavo.subscription FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.subscription OWNER TO octavo_owner;
 
+CREATE TABLE octavo.synonyms (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    language text NOT NULL,
+    words text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    created_by_kind octavo.actor_kind NOT NULL,
+    CONSTRAINT synonyms_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
+    CONSTRAINT synonyms_language_check CHECK ((length(language) <= 35)),
+    CONSTRAINT synonyms_words_check CHECK (((cardinality(words) >= 2) AND (cardinality(words) <= 20))),
+    CONSTRAINT synonyms_words_check1 CHECK ((array_position(words, NULL::text) IS NULL))
+);
+
+ALTER TABLE ONLY octavo.synonyms FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.synonyms OWNER TO octavo_owner;
+
 CREATE TABLE octavo.tag (
     organization_id uuid NOT NULL,
     document_id uuid NOT NULL,
@@ -1313,6 +1331,9 @@ ALTER TABLE ONLY octavo.stream
 
 ALTER TABLE ONLY octavo.subscription
     ADD CONSTRAINT subscription_organization_id_name_key UNIQUE NULLS NOT DISTINCT (organization_id, name);
+
+ALTER TABLE ONLY octavo.synonyms
+    ADD CONSTRAINT synonyms_pkey PRIMARY KEY (organization_id, id);
 
 ALTER TABLE ONLY octavo.tag
     ADD CONSTRAINT tag_pkey PRIMARY KEY (organization_id, document_id, name);
@@ -1501,6 +1522,8 @@ CREATE POLICY organization ON octavo.stream TO octavo_app USING ((organization_i
 
 CREATE POLICY organization ON octavo.subscription TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
+CREATE POLICY organization ON octavo.synonyms TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
 CREATE POLICY organization ON octavo.tag TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.version TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
@@ -1526,6 +1549,8 @@ ALTER TABLE octavo.source ENABLE ROW LEVEL SECURITY;
 ALTER TABLE octavo.stream ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.subscription ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.synonyms ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY system ON octavo.body TO octavo_system USING (true);
 
@@ -1570,6 +1595,8 @@ CREATE POLICY system ON octavo.source TO octavo_system USING (true);
 CREATE POLICY system ON octavo.stream TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.subscription TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.synonyms TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.tag TO octavo_system USING (true);
 
@@ -1745,6 +1772,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.stream TO octavo_system;
 GRANT SELECT ON TABLE octavo.subscription TO octavo_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.subscription TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.subscription TO octavo_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.synonyms TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.synonyms TO octavo_system;
+GRANT SELECT ON TABLE octavo.synonyms TO octavo_backup;
 
 GRANT SELECT ON TABLE octavo.tag TO octavo_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.tag TO octavo_app;

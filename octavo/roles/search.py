@@ -7,7 +7,7 @@ elsewhere would call an emptied engine "caught up".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -173,6 +173,13 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     cursor: Cursor
 
 
+class Matching(msgspec.Struct, frozen=True):
+    """Documents that match, in no order; `capped` when there may be others."""
+
+    ids: Sequence[UUID]
+    capped: bool
+
+
 class SearchEngine(Protocol):
     """What an engine does for keyword search; `octavo.testing` holds the suite every one must pass.
 
@@ -197,6 +204,17 @@ class SearchEngine(Protocol):
 
     async def search(self, query: Query) -> Found:
         """One page of matches and the cursor it was read at."""
+        ...
+
+    async def matching(self, query: Query, most: int) -> Matching:
+        """All that matches, up to about so many; who counts them asks the record which are live."""
+        ...
+
+    async def vocabulary(self, organization: UUID, beginnings: Sequence[str]) -> Mapping[str, int]:
+        """Words of an organization's documents with these beginnings, and about how often they are used.
+
+        Bounded, so not all of them; words of documents that are gone may be among them.
+        """
         ...
 
     async def parked(self, organization: UUID | None = None) -> Sequence[Parked]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, get_args
 from uuid import UUID
 
 import msgspec
 
 from octavo.errors import InvalidFilter, InvalidInput, LimitExceeded, PositionTimeout
+from octavo.postgres.transaction import Runner
 from octavo.roles.search import Cursor, Found, Match, Order, Query, SearchEngine, Words
-from octavo.search import pages
+from octavo.search import facets as facets_of
+from octavo.search import pages, suggestions
+from octavo.search import synonyms as meanings
+from octavo.search.facets import Facet
 from octavo.search.highlights import Style, highlight
 from octavo.search.parse import parse
 from octavo.store.filters import compile_lookup
+from octavo.store.synonyms import sets_with
 from octavo.values import position as positions
 from octavo.values.condition import Attribute, Filter, parse_subject
 from octavo.values.filter import parse as parse_filter
@@ -65,6 +71,9 @@ class Hits(msgspec.Struct, frozen=True, kw_only=True):
         position: up to where in the log the engine had read; give it to nothing, compare it with a write's.
         stale: the engine was behind `after`, and the caller allowed it.
         took_ms: how long it took, waiting included, in milliseconds.
+        facets: the values that were asked for, as often as they are among all that matches.
+        corrected: what was searched instead, because the words as written find nothing; further pages are
+            asked for with it.
     """
 
     hits: Sequence[Hit]
@@ -73,6 +82,8 @@ class Hits(msgspec.Struct, frozen=True, kw_only=True):
     position: Position
     stale: bool
     took_ms: float
+    facets: Sequence[Facet] = ()
+    corrected: str | None = None
 
 
 class Search:
@@ -80,12 +91,16 @@ class Search:
 
     Args:
         engine: what serves it.
+        runner: asks the record for what engines do not know: values of facets, synonyms.
         moved: waits until the engine may have moved, at most so many seconds.
         max_limit: hits of one page at most.
     """
 
-    def __init__(self, engine: SearchEngine, *, moved: Moved = asyncio.sleep, max_limit: int = 1_000) -> None:
+    def __init__(
+        self, engine: SearchEngine, runner: Runner, *, moved: Moved = asyncio.sleep, max_limit: int = 1_000
+    ) -> None:
         self._engine = engine
+        self._runner = runner
         self._moved = moved
         self._max_limit = max_limit
 
@@ -104,6 +119,10 @@ class Search:
         wait_seconds: float = WAIT_SECONDS,
         fallback: Fallback = "error",
         style: Style = "html",
+        facets: Sequence[str] = (),
+        facet_values: int = 10,
+        fuzzy: bool = False,
+        synonyms: bool | str = False,
     ) -> Hits:
         """Documents with these words, best first.
 
@@ -120,6 +139,12 @@ class Search:
             fallback: what to do then: raise, or answer as far as the engine is.
             style: `html` escapes the text and marks matches with `<mark>`; a pair of strings are the marks
                 around matches in plain text.
+            facets: attributes and fields whose values are counted among all that matches, 10,000 documents
+                at most: `@type`, `@labels`, `status`, `@metadata.team`.
+            facet_values: values of a facet at most, the most frequent.
+            fuzzy: when nothing is found, search for what was probably meant; `Hits.corrected` tells it.
+            synonyms: also find what the organization calls the same; a language tag takes the synonyms of that
+                language and those of every language.
 
         Raises:
             InvalidInput, InvalidFilter, LimitExceeded: nothing was searched.
@@ -128,18 +153,25 @@ class Search:
         began = time.monotonic()
         if fallback not in get_args(Fallback):
             raise InvalidInput(f"fallback = {fallback!r}", remedy='give "error" or "stale"')
-        wanted = _position(after)
-        query, mark = self._query(
+        wanted, counted = _position(after), facets_of.parse(facets, facet_values)
+        ask = partial(
+            self._query,
             organization,
-            text,
             namespaces=_names(namespace),
             types=_names(type),
             filter=parse_filter(where) if where else None,
             order=_order(order),
             limit=limit,
-            cursor=cursor,
+            synonyms=synonyms,
         )
+        query, mark = await ask(text, cursor=cursor)
         found, stale = await self._find(query, wanted, began + wait_seconds, fallback)
+        corrected = None
+        if fuzzy and cursor is None and not found.matches:
+            corrected = await suggestions.corrected(self._engine, query, text)
+        if corrected is not None:
+            query, mark = await ask(corrected, cursor=None)
+            found = await self._engine.search(query)
         return Hits(
             hits=[_hit(match, query.words, style) for match in found.matches],
             cursor=pages.write(found.matches[-1].place, mark) if found.more and found.matches else None,
@@ -147,9 +179,39 @@ class Search:
             position=found.cursor.position,
             stale=stale,
             took_ms=(time.monotonic() - began) * 1000,
+            facets=await facets_of.count(self._runner, self._engine, query, counted, facet_values)
+            if counted
+            else (),
+            corrected=corrected,
         )
 
-    def _query(
+    async def suggest(
+        self,
+        organization: UUID,
+        text: str,
+        *,
+        namespace: str | Sequence[str] | None = None,
+        type: str | Sequence[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> str | None:
+        """The query that was probably meant, each changed word of which a live document has; None for none.
+
+        Args:
+            text, namespace, type, where: as in `search`.
+
+        Raises:
+            InvalidInput, InvalidFilter, LimitExceeded.
+        """
+        query, _ = await self._query(
+            organization,
+            text,
+            namespaces=_names(namespace),
+            types=_names(type),
+            filter=parse_filter(where) if where else None,
+        )
+        return await suggestions.corrected(self._engine, query, text)
+
+    async def _query(
         self,
         organization: UUID,
         text: str,
@@ -157,9 +219,10 @@ class Search:
         namespaces: list[str] | None,
         types: list[str] | None,
         filter: Filter | None,
-        order: Order | None,
-        limit: int,
-        cursor: str | None,
+        order: Order | None = None,
+        limit: int = 1,
+        cursor: str | None = None,
+        synonyms: bool | str = False,
     ) -> tuple[Query, str]:
         """The query, and what tells its cursors from those of others."""
         if not 1 <= limit <= self._max_limit:
@@ -167,6 +230,8 @@ class Search:
                 f"limit = {limit}", remedy=f"give 1 to {self._max_limit}", limit=self._max_limit, actual=limit
             )
         words = parse(text)
+        if synonyms:
+            words = await self._with_synonyms(organization, words, synonyms)
         mark = pages.fingerprint(words, namespaces, types, order, filter and filter.fingerprint)
         query = Query(
             organization=organization,
@@ -179,6 +244,11 @@ class Search:
             after=pages.read(cursor, mark) if cursor else None,
         )
         return query, mark
+
+    async def _with_synonyms(self, organization: UUID, words: Words, language: bool | str) -> Words:
+        wanted = language if isinstance(language, str) else None
+        sets = await sets_with(self._runner, organization, meanings.names(words), wanted)
+        return meanings.expanded(words, sets) if sets else words
 
     async def _find(
         self, query: Query, wanted: Position | None, deadline: float, fallback: Fallback

@@ -4,8 +4,9 @@ from octavo.workspace.documents import Documents
 from octavo.workspace.events import Events
 from octavo.workspace.labels import Labels
 from octavo.workspace.links import Links
+from octavo.workspace.synonyms import SynonymSets
 from octavo.workspace.transactions import UnitOfWork
 from octavo.workspace.types import Types
 from octavo.workspace.workspace import Parts, Workspace
 
-__all__ = ["Documents", "Events", "Labels", "Links", "Parts", "Types", "UnitOfWork", "Workspace"]
+__all__ = ["Documents", "Events", "Labels", "Links", "Parts", "SynonymSets", "Types", "UnitOfWork", "Workspace"]

@@ -33,6 +33,7 @@ from octavo.workspace.documents import Bind, Documents
 from octavo.workspace.events import Events
 from octavo.workspace.labels import Labels
 from octavo.workspace.links import Links
+from octavo.workspace.synonyms import SynonymSets
 from octavo.workspace.transactions import UnitOfWork, unit_of_work
 
 
@@ -89,6 +90,10 @@ class Workspace:
         after: Position | str | None = None,
         wait_seconds: float = 5.0,
         fallback: Fallback = "error",
+        facets: Sequence[str] = (),
+        facet_values: int = 10,
+        fuzzy: bool = False,
+        synonyms: bool | str = False,
     ) -> Hits:
         """Documents of this organization and namespace with these words, best first.
 
@@ -102,6 +107,12 @@ class Workspace:
             after: read your own writes: a position a write returned.
             wait_seconds: how long to wait for the index to get there.
             fallback: what to do then: "error" raises `PositionTimeout`, "stale" answers as far as it is.
+            facets: attributes and fields whose values are counted among all that matches, 10,000 documents
+                at most: `@type`, `@labels`, `status`, `@metadata.team`.
+            facet_values: values of a facet at most, the most frequent.
+            fuzzy: when nothing is found, search for what was probably meant; `Hits.corrected` tells it.
+            synonyms: also find what the organization calls the same (see `synonyms`); a language tag takes the
+                synonyms of that language and those of every language.
 
         Returns:
             Hits whose `highlight` is HTML with the matches in `<mark>`. A deleted document never appears.
@@ -122,7 +133,36 @@ class Workspace:
             after=after,
             wait_seconds=wait_seconds,
             fallback=fallback,
+            facets=facets,
+            facet_values=facet_values,
+            fuzzy=fuzzy,
+            synonyms=synonyms,
         )
+
+    async def suggest(
+        self, text: str, *, type: str | Sequence[str] | None = None, where: Mapping[str, Any] | None = None
+    ) -> str | None:
+        """The query that was probably meant: misspelt words replaced by words that live documents here have.
+
+        Args:
+            text: a query, as in `search`.
+            type, where: only words of documents of these types, and that pass this filter.
+
+        Returns:
+            The query with other words; None when nothing in it seems misspelt.
+
+        Raises:
+            InvalidInput, InvalidFilter, LimitExceeded.
+        """
+        scope = await self._bind()
+        return await self._parts.search.suggest(
+            scope.organization, text, namespace=scope.namespace, type=type, where=where
+        )
+
+    @property
+    def synonyms(self) -> SynonymSets:
+        """What this organization calls the same when it searches."""
+        return SynonymSets(self._bind)
 
     async def ingest(
         self,

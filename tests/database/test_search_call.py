@@ -41,7 +41,7 @@ async def shop(fresh_record: Record) -> Any:
         pass
 
     async def search(text: str = "refund", **options: Any) -> Hits:
-        return await Search(engine, max_limit=100).search(organization.id, text, **options)
+        return await Search(engine, fresh_record.app, max_limit=100).search(organization.id, text, **options)
 
     return search
 

@@ -48,7 +48,7 @@ class Indexed:
         return Runner(projection, Lease(self.record.system, "search", seconds=seconds), self.wakeup)
 
     async def search(self, text: str, **options: Any) -> Hits:
-        search = Search(self.engine, moved=self.runner.moved)
+        search = Search(self.engine, self.record.app, moved=self.runner.moved)
         return await search.search(self.organization, text, **options)
 
     async def ids(self, text: str, **options: Any) -> list[UUID]:

@@ -30,7 +30,7 @@ async def test_many_organizations_find_their_own_behind_a_pooler(behind: Setting
         while await projection.step():
             pass
 
-        search = Search(engine)
+        search = Search(engine, record.app)
         found = await asyncio.gather(
             *(search.search(owners[number % 8].id, "secret refund") for number in range(SEARCHES))
         )

@@ -14,11 +14,12 @@ that was searched, and `version` and `current_version` differ; filters are asked
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from octavo.engines.search import lexemes
 from octavo.engines.search.postgres_index import PostgresIndex
+from octavo.engines.search.postgres_words import vocabulary
 from octavo.postgres.pool import Row
 from octavo.postgres.record import Record
 from octavo.postgres.statements import load
@@ -30,6 +31,7 @@ from octavo.roles.search import (
     Cursor,
     Found,
     Match,
+    Matching,
     Order,
     Parked,
     Place,
@@ -94,6 +96,16 @@ class PostgresSearch:
         if found.more or complete:
             return found
         return _continued(found, await self._rest(query, query.limit - len(found.matches), None))
+
+    async def matching(self, query: Query, most: int) -> Matching:
+        """All that matches, up to so many passages an alternative."""
+        arguments = (*_arguments(query, query.limit, None), most)
+        rows = await self._rows(_sql.search_matching, query, arguments)
+        return Matching([row["document_id"] for row in rows], bool(rows and rows[0]["capped"]))
+
+    async def vocabulary(self, organization: UUID, beginnings: Sequence[str]) -> Mapping[str, int]:
+        """Words of the newest passages: a list of all words would have to be kept at each write."""
+        return await vocabulary(self._record.app, organization, beginnings)
 
     async def _ranked(self, query: Query) -> tuple[Found, bool]:
         """A page of what is ranked, and whether nothing else matches."""

@@ -503,3 +503,19 @@ page AS MATERIALIZED (
 -- include: of_every
 -- include: shown
 ORDER BY page.sort_value DESC, page.document_id DESC
+
+-- name: search_matching
+-- All that matches, live or not, up to $16 passages an alternative. Parameters of pages are given and not looked at.
+WITH
+-- include: asked
+,
+bound AS MATERIALIZED (
+    SELECT $7::bigint AS passages
+),
+-- include: apart
+,
+-- include: every
+SELECT document_id, (SELECT count(*) >= $16 FROM every_passage) AS capped
+FROM every_document
+WHERE ($8::integer, $9::text, $12::uuid, $13::float8) IS DISTINCT FROM NULL
+LIMIT $16::integer

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -43,6 +43,7 @@ from octavo.roles.search import (
     Cursor,
     Found,
     Match,
+    Matching,
     Order,
     Parked,
     Place,
@@ -59,6 +60,7 @@ FIRST_LOOK = 64
 FURTHER = 8
 # Loading more than so many candidates is left to a thread, so that others are served meanwhile.
 AT_ONCE = 2_000
+WORDS = 10_000
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -149,6 +151,25 @@ class TantivySearch:
         if query.order is not None:
             return await self._ordered(question, query.order)
         return await self._ranked(question)
+
+    async def matching(self, query: Query, most: int) -> Matching:
+        """All that matches, the best first."""
+        found = await _candidates(await self._question(query), most, most)
+        return Matching([one.id for one in found.best], not found.complete)
+
+    async def vocabulary(self, organization: UUID, beginnings: Sequence[str]) -> Mapping[str, int]:
+        """Words with these beginnings, of each the 10,000 most used."""
+        searcher = (await self._current()).snapshot().searcher
+        marked = stored.tag(organization)
+
+        def words() -> Mapping[str, int]:
+            return {
+                word.removeprefix(marked): documents
+                for beginning in beginnings
+                for word, documents in searcher.terms_with_prefix("spoken", marked + beginning, limit=WORDS)
+            }
+
+        return await asyncio.to_thread(words)
 
     async def _current(self) -> TantivyIndex:
         """The index of the record's present life."""
@@ -296,23 +317,23 @@ def _forget_other_lives(folder: Path, place: str, life: str) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
-async def _candidates(question: Question, look: int) -> Candidates:
+async def _candidates(question: Question, look: int, most: int = EVERYTHING) -> Candidates:
     searcher, matching = question.snapshot.searcher, question.builder.matching(question.meaning)
     if look <= AT_ONCE:
-        return _look(searcher, matching, look)
-    return await asyncio.to_thread(_look, searcher, matching, look)
+        return _look(searcher, matching, look, most)
+    return await asyncio.to_thread(_look, searcher, matching, look, most)
 
 
-def _look(searcher: Any, matching: Any, look: int) -> Candidates:
+def _look(searcher: Any, matching: Any, look: int, most: int) -> Candidates:
     """The best documents, by score and then the newest first.
 
-    Equals come from the library in an order of its own, so the last of them are left for a longer look.
+    Equals come from the library in an order of its own, so the last of them are left for a longer look, up to `most`.
     """
     hits = searcher.search(matching, look, count=False).hits
     complete = len(hits) < look
-    if not complete and hits[0][0] > hits[-1][0] and look < EVERYTHING:
+    if not complete and hits[0][0] > hits[-1][0] and look < most:
         hits = [hit for hit in hits if hit[0] > hits[-1][0]]
-    elif not complete and look < EVERYTHING:
+    elif not complete and look < most:
         return Candidates([], False)
     places = [place for _, place in hits]
     high, low = (searcher.fast_field_values(name, places) for name in ("high", "low"))

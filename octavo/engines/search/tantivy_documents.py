@@ -114,13 +114,16 @@ def _passage(prepared: Prepared, passage: Passage, index: TantivyIndex, trait: s
     made = _made(document, index, trait)
     words = words_of(passage.text)
     texts, rough = [_joined(marked, words, prepared.forms)], words
+    spoken = set(words)
     if passage.ordinal == 0:
         weighed = dict(_weighed(prepared, marked))
         for name, text in weighed.items():
             made.add_text(name, text)
         texts = [*weighed.values(), *texts]
         rough = [*words_of(document.title or ""), *rough]
+        spoken.update(rough)
     made.add_text("text", _BREAK.join(texts))
+    made.add_text("spoken", _joined(marked, [word for word in spoken if not word.isdigit()], {}))
     if document.configuration is None:
         made.add_text("rough", _joined(marked, rough, {}))
     made.add_bytes("shown", msgspec.msgpack.encode(_shown(document, passage, words, prepared.forms)))

@@ -84,8 +84,7 @@ class TantivyIndex:
             self._begin()
             committed = self._state()
         if self._snapshot is None or committed != self._committed:
-            self._opened().reload()
-            searcher = self._index.searcher()
+            searcher = self._searcher()
             self._snapshot = Snapshot(searcher, self._cursor(searcher))
             self._committed = committed
         return self._snapshot
@@ -151,16 +150,28 @@ class TantivyIndex:
             return None
         return found.st_ino, found.st_mtime_ns
 
+    def _searcher(self) -> Any:
+        """A searcher of the last commit."""
+        index = self._opened()
+        try:
+            index.reload()
+        except (OSError, ValueError) as error:
+            raise self._damaged() from error
+        return index.searcher()
+
+    def _damaged(self) -> StorageFault:
+        return StorageFault(
+            f"the search index in {self.folder} cannot be opened",
+            remedy="delete this folder: the index is filled again from the record",
+        )
+
     def _opened(self) -> Any:
         if self._index is None:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._index = self.library.Index(self.schema, path=str(self.folder), reuse=True)
             except (OSError, ValueError) as error:
-                raise StorageFault(
-                    f"the search index in {self.folder} cannot be opened",
-                    remedy="delete this folder: the index is filled again from the record",
-                ) from error
+                raise self._damaged() from error
             words = self.library.TextAnalyzerBuilder(self.library.Tokenizer.whitespace()).build()
             self._index.register_tokenizer("words", words)
         return self._index
@@ -169,8 +180,7 @@ class TantivyIndex:
         """Give a new index its first cursor, unless another process just does."""
         self._opened()
         with self._patient_writer(OPENING_SECONDS) as writer:
-            self._index.reload()
-            if not self._index.searcher().doc_freq("key", _CURSOR):
+            if not self._searcher().doc_freq("key", _CURSOR):
                 self._move(writer, self._first_cursor())
                 writer.commit()
 
@@ -263,6 +273,8 @@ def _schema(of: ModuleType) -> Any:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in _FIELDS:
         builder.add_text_field(name, tokenizer_name="words", index_option="position")
+    # The words as they are written, for whoever misspelt one: without their places.
+    builder.add_text_field("spoken", tokenizer_name="words", index_option="basic")
     for name in ("high", "low"):
         builder.add_unsigned_field(name, fast=True)
     builder.add_bytes_field("shown", stored=True)

@@ -7,9 +7,10 @@
 
 The suite asks for two fixtures: `library` and `other`, two organizations of one record and one engine, each a
 `Library` of its own; and for asyncio tests in one event loop (pytest-asyncio in auto mode). Matches, filters,
-pages and isolation must be as the suite says; scores may differ.
+pages, counts and isolation must be as the suite says; scores may differ.
 """
 
+from octavo.testing.search_engine.counting import Counting
 from octavo.testing.search_engine.library import Library, marked
 from octavo.testing.search_engine.matching import Matching
 from octavo.testing.search_engine.ranking import Ranking
@@ -18,5 +19,5 @@ from octavo.testing.search_engine.state import State
 __all__ = ["Library", "SearchEngineSuite", "marked"]
 
 
-class SearchEngineSuite(Matching, Ranking, State):
+class SearchEngineSuite(Matching, Ranking, State, Counting):
     """Everything an engine of the search role must do."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from octavo.postgres.record import Record
 from octavo.roles.search import (
     MATCH_END,
@@ -34,18 +36,19 @@ class Library:
         self.record = record
         self.engine = engine
         self.organization = organization
-        self.documents = self.documents_in("default")
-
-    def documents_in(self, namespace: str) -> Documents:
-        """The organization's documents of a namespace, in the record."""
-        scope = Scope(
-            runner=self.record.app,
-            organization=self.organization,
-            namespace=namespace,
+        self.scope = Scope(
+            runner=record.app,
+            organization=organization,
+            namespace="default",
             origin=Origin(Actor("tester")),
             limits=Limits(),
             committed=lambda: None,
         )
+        self.documents = self.documents_in("default")
+
+    def documents_in(self, namespace: str) -> Documents:
+        """The organization's documents of a namespace, in the record."""
+        scope = msgspec.structs.replace(self.scope, namespace=namespace)
 
         async def bind() -> Scope:
             return scope

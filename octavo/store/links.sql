@@ -127,12 +127,11 @@ changed AS (
 SELECT head.epoch, head.position_xid, head.position_id FROM head
 
 -- fragment: other_is_live
-            EXISTS (
-                SELECT FROM octavo.document AS other
-                WHERE
-                    other.organization_id = $1::octavo.organization
-                    AND other.id = reached.other_id
-                    AND other.deleted_at IS NULL
+-- One look by key each: as a join PostgreSQL may read every document instead.
+            (
+                SELECT other.deleted_at IS NULL
+                FROM octavo.document AS other
+                WHERE other.organization_id = $1::octavo.organization AND other.id = reached.other_id
             )
 
 -- name: links_of_document

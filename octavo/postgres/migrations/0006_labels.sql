@@ -151,10 +151,10 @@ BEGIN
                 )
             ) AS reached
             WHERE NOT EXISTS (SELECT FROM unnest(visited) AS seen (id) WHERE seen.id = reached.other)
-                AND EXISTS (
-                    SELECT FROM octavo.document AS head
+                -- One look by key each: as a join PostgreSQL may read every document instead.
+                AND (
+                    SELECT head.deleted_at IS NULL FROM octavo.document AS head
                     WHERE head.organization_id = organization AND head.id = reached.other
-                        AND head.deleted_at IS NULL
                 )
             ORDER BY reached.other, origin.place, way.place
             LIMIT most

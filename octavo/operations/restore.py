@@ -30,6 +30,7 @@ from octavo.operations.staging import refuse_used, sync_file
 from octavo.operations.together import beside, together
 from octavo.operations.verify import verify
 from octavo.postgres import server as embedded
+from octavo.postgres.application import make_owners
 from octavo.postgres.epoch import begin_epoch, keep_epoch
 from octavo.postgres.migration import read_migrations
 from octavo.postgres.migrator import migrate
@@ -218,6 +219,7 @@ async def _restore_record(work: _Work, connect: Mapping[str, Any], *, jobs: int 
     async with snapshot.reading(connect, size=2) as pool:
         await _examine(pool, manifest)
         await pool.execute(_roles.create_roles)
+        await make_owners(pool, "\n".join(await dumps.listing(work.directory / RECORD)))
         done = manifest.file_bytes + manifest.blob_bytes
         async with beside(watch_copies(pool, manifest.part_bytes, work.meter, after=done)):
             await dumps.load(work.directory / RECORD, connect=connect, jobs=jobs)

@@ -11,10 +11,12 @@ from octavo.errors import InvalidInput, MigrationFault
 from octavo.postgres.migration import Migration
 from octavo.postgres.split import bare
 from octavo.postgres.statements import load
+from octavo.postgres.transaction import Runner
 
 _sql = load("octavo.postgres", "application.sql")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+_OWNER = re.compile(r"\boctavo_owner_[a-z][a-z0-9_]{0,30}\b")
 _TAKEN = ("octavo", "pg_", "public", "information_schema")
 # What would leave the owner's role, or the transaction that sets it.
 _ESCAPE = re.compile(
@@ -58,6 +60,12 @@ def check_files(migrations: Sequence[Migration]) -> None:
 def owner_of(application: str) -> str:
     """The role that owns an application's schema; nobody logs in as it."""
     return f"octavo_owner_{application}"
+
+
+async def make_owners(place: Runner, text: str) -> None:
+    """Make the owners of applications' schemas that a text names: a dump has their tables, but no roles."""
+    for row in await place.fetch(_sql.format_owners, sorted(set(_OWNER.findall(text)))):
+        await place.execute(row["statement"])
 
 
 async def prepare(connection: asyncpg.Connection, application: str) -> None:

@@ -47,3 +47,11 @@ SELECT format('SET LOCAL ROLE %I; SET LOCAL search_path = %I, pg_catalog, public
 -- scope: system
 -- For statements without a transaction, on a connection of the administrator's own.
 SELECT format('SET ROLE %I; SET search_path = %I, pg_catalog, public', $2::text, $1::text) AS become
+
+-- name: format_owners
+-- scope: system
+-- Roles belong to the server and are in no dump of a database: $1 those that a dump names.
+SELECT format('CREATE ROLE %I NOLOGIN', wanted.name) AS statement
+FROM unnest($1::text []) AS wanted (name)
+WHERE to_regrole(wanted.name) IS NULL
+ORDER BY wanted.name

@@ -199,8 +199,12 @@ class _Behind:
 
     async def do(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin this when what was begun before is done; raises what that raised."""
-        if self._task is not None:
-            await self._task
+        try:
+            if self._task is not None:
+                await self._task
+        except BaseException:
+            work.close()  # it is never begun
+            raise
         self._task = asyncio.create_task(work)
 
     async def __aenter__(self) -> Self:

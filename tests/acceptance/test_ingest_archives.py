@@ -18,7 +18,8 @@ import pytest
 from backports import zstd
 
 from octavo.ingest.limits import MIB, Limits
-from tests.acceptance.ingesting import live
+from octavo.ingest.summary import Progress
+from tests.acceptance.ingesting import live, organization
 from tests.unit.ingest.making import mail, pdf, word
 
 LIMITED = Limits(max_archive_members=10, max_archive_bytes=4 * MIB)
@@ -312,3 +313,31 @@ async def test_nothing_is_left_of_what_was_unpacked(view, into, tmp_path, monkey
     await view.ingest(into)
 
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_run_that_ended_in_the_middle_of_an_archive_goes_on_where_it_was(view, into):
+    zip_of(into / "a.zip", {f"{number}.txt": b"text %d" % number for number in range(500)})
+
+    def end(reached: Progress) -> None:
+        if reached.done >= 100:
+            raise KeyError("ended from outside")
+
+    with pytest.raises(KeyError):
+        await view.ingest(into, progress=end)
+    stored = len(await names(view))
+    rest = await view.ingest(into)
+
+    assert 0 < stored < 500
+    assert (rest.unchanged, rest.created) == (stored, 500 - stored)
+
+
+async def test_the_same_archive_of_two_organizations_is_two(db, view, into):
+    archive = zip_of(into / "a.zip", {"a.txt": b"one", "b.txt": b"two"})
+    other = await organization(db)
+    await view.ingest(into)
+    await other.ingest(into)
+    archive.unlink()
+
+    summary = await view.ingest(into, sync=True)
+
+    assert (summary.deleted, len(await names(view)), len(await names(other))) == (2, 0, 2)

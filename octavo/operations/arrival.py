@@ -15,7 +15,7 @@ from octavo.operations.incoming import Incoming, Step
 from octavo.operations.lines import ContentLine
 from octavo.operations.reading import Files
 from octavo.postgres.statements import load
-from octavo.store import changes, contents, labels, tags
+from octavo.store import changes, contents, expiry, labels, tags
 from octavo.store.contents import Content
 from octavo.store.scope import Scope
 from octavo.values.document import Document
@@ -36,7 +36,7 @@ class Known(msgspec.Struct, frozen=True):
     def is_settled(self, incoming: Incoming) -> bool:
         """Whether nothing has to be done or looked at."""
         is_as_told = self.is_equal and not self.is_deleted and self.is_of_kind
-        return is_as_told and not incoming.tags and not incoming.labels
+        return is_as_told and not incoming.tags and not incoming.labels and not incoming.expiry
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -115,6 +115,8 @@ class Arrival:
             for name, line in one.incoming.tags.items():
                 await tags.move(self._scope, one.id, name, one.numbers[line.version])
             await self._assign_labels(one.incoming, one.id)
+        for one in made:
+            await self._set_expiry(one.incoming, one.id)
         await self._date(made)
         if dates := [row for one in made for row in of_labels(one)]:
             await relations.date_labels(self._scope, dates)
@@ -154,6 +156,7 @@ class Arrival:
             changed = document.changed
         for name, line in incoming.tags.items():
             changed = await self._move_tag(incoming, known.id, name, incoming.step(line.version)) or changed
+        changed = await self._set_expiry(incoming, known.id) or changed
         return await self._assign_labels(incoming, known.id) or changed
 
     async def _assign_labels(self, incoming: Incoming, id: UUID) -> bool:
@@ -162,6 +165,11 @@ class Arrival:
             for name, line in incoming.labels.items()
         ]
         return any(label.changed for label in assigned)
+
+    async def _set_expiry(self, incoming: Incoming, id: UUID) -> bool:
+        if not incoming.expiry:
+            return False
+        return bool(await expiry.set_expiry(self._scope, [id], incoming.expiry))
 
     async def _move_tag(self, incoming: Incoming, id: UUID, name: str, step: Step) -> bool:
         """Move a tag to the version that is equal to the exported one; numbers may differ here."""

@@ -27,7 +27,7 @@ WHERE profile.id = $1::octavo.organization
 -- $2 namespace or null, $3 type or null, $4 id to begin behind, $5 documents at most.
 SELECT
     head.id, head.namespace, head.type, head.name, head.version, head.created_at, head.created_by,
-    head.created_by_kind, head.updated_at, head.updated_by, head.updated_by_kind
+    head.created_by_kind, head.updated_at, head.updated_by, head.updated_by_kind, head.expires_at
 FROM octavo.document AS head
 WHERE
     head.organization_id = $1::octavo.organization

@@ -11,6 +11,7 @@ import msgspec
 from octavo.errors import InvalidInput
 from octavo.operations.lines import ContentLine, DocumentLine, LabelLine, TagLine, VersionLine
 from octavo.store.changes import Draft
+from octavo.store.expiry import Expiry
 from octavo.store.scope import Scope
 from octavo.values.actor import Actor, parse_actor
 from octavo.values.document import Change
@@ -52,6 +53,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, TagLine]
     labels: dict[str, LabelLine]
     contents: list[ContentLine]
+    expiry: Expiry = Expiry()
 
     @property
     def current(self) -> Step:
@@ -100,6 +102,7 @@ def parse_line(line: bytes, place: str, scope: Scope, *, keep_ids: bool) -> Inco
         steps=steps,
         tags=parsed.tags,
         labels=parsed.labels,
+        expiry=Expiry.of(parsed.expires_at, None),
         contents=parsed.contents,
     )
     _check(incoming)

@@ -86,6 +86,7 @@ class DocumentLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
     created_by: str | None = None
     updated_at: datetime | None = None
     updated_by: str | None = None
+    expires_at: datetime | None = None
     tags: dict[str, TagLine] = {}
     labels: dict[str, LabelLine] = {}
     contents: list[ContentLine] = []
@@ -109,6 +110,7 @@ def beginning(head: Row, tags: list[Row], labels: list[Row], contents: list[Cont
         "created_by": str(Actor(head["created_by"], head["created_by_kind"])),
         "updated_at": head["updated_at"],
         "updated_by": str(Actor(head["updated_by"], head["updated_by_kind"])),
+        **({"expires_at": head["expires_at"]} if head["expires_at"] else {}),
         "tags": {tag["name"]: _tag(tag) for tag in tags},
         **({"labels": {label["name"]: _label(label) for label in labels}} if labels else {}),
         "contents": contents,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +12,15 @@ from uuid_utils.compat import uuid7
 
 from octavo.errors import InvalidInput, NotFound, VersionConflict
 from octavo.operations.expiry import sweep_expired
+from octavo.operations.export import export_documents
+from octavo.operations.imports import import_documents
 from octavo.operations.task import Bounds
 from octavo.store import events, retention
 from octavo.store.organizations import Organization
 from octavo.store.scope import Scope
 from octavo.values.actor import Actor
 from octavo.workspace import Documents
-from tests.database.conftest import documents_for
+from tests.database.conftest import documents_for, scope_for
 
 PAST = datetime(2026, 1, 1, tzinfo=UTC)
 FUTURE = datetime(2126, 1, 1, tzinfo=UTC)
@@ -227,6 +230,24 @@ async def test_a_document_that_is_not_there_cannot_expire(docs: Documents):
         await docs.set_expiry(uuid7(), FUTURE)
     with pytest.raises(NotFound):
         await docs.expiry(uuid7())
+
+
+async def test_the_moment_travels_with_an_export(
+    record: Any, docs: Documents, scope: Scope, other_organization: Organization, tmp_path: Path
+):
+    document = await docs.put("session", {"n": 1}, name="s", expires_at=FUTURE)
+    await docs.put("session", {"n": 2}, name="for good")
+    there, theirs = documents_for(record, other_organization), scope_for(record, other_organization)
+    await export_documents(record.app, scope, None, tmp_path / "export")
+
+    first = await import_documents(record.app, theirs, None, tmp_path / "export")
+    await there.set_expiry(document.id)
+    second = await import_documents(record.app, theirs, None, tmp_path / "export")
+    third = await import_documents(record.app, theirs, None, tmp_path / "export")
+
+    assert (first.created, second.updated, third.updated, third.unchanged) == (2, 1, 0, 2)
+    assert await there.expiry(document.id) == FUTURE
+    assert await there.expiry((await there.get("session", name="for good")).id) is None
 
 
 async def make(record: Any) -> Organization:

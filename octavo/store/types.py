@@ -116,7 +116,7 @@ async def refresh(runner: Runner, known: KnownTypes) -> None:
     known.learn(*await declared_indexes(runner))
 
 
-async def set_strict(system: Runner, organization: str, namespace: str, strict: bool) -> list[str]:
+async def set_strict(system: Runner, organization: UUID, namespace: str, strict: bool) -> list[str]:
     """Say whether a namespace of an organization takes registered types only; returns those that do."""
     row = await system.fetchrow(_sql.set_strict, organization, namespace, strict)
     if row is None:

@@ -39,7 +39,7 @@ RETURNING true AS registered
 
 -- name: set_strict
 -- scope: system
--- $1 name of the organization, $2 namespace, $3 whether it takes registered types only.
+-- $1 organization, $2 namespace, $3 whether it takes registered types only.
 UPDATE octavo.organization_profile AS profile
 SET
     settings = jsonb_set(
@@ -48,7 +48,7 @@ SET
         coalesce(profile.settings -> 'strict_namespaces', '[]') - $2::text
         || CASE WHEN $3::boolean THEN jsonb_build_array($2::text) ELSE '[]' END
     )
-WHERE profile.name = $1
+WHERE profile.id = $1
 RETURNING profile.settings -> 'strict_namespaces' AS namespaces
 
 -- name: holder_of

@@ -6,6 +6,7 @@
         priority: Annotated[int, octavo.Index()] = 0
 
         @octavo.upcast(from_version=1)
+        @staticmethod
         def _titled(body):
             return {**body, "title": body.pop("headline")}
 
@@ -144,9 +145,7 @@ class DocumentType(BaseModel):
                 remedy="read it with the newer version of the type",
             )
         if version == UNKNOWN_VERSION:
-            if not cls._steps or cls._fits(body):
-                return body
-            version = 1
+            return cls._guessed(body)
         for number in range(version, newest):
             if step := cls._steps.get(number):
                 body = step(dict(body))
@@ -156,6 +155,17 @@ class DocumentType(BaseModel):
     def has_steps_from(cls, version: int) -> bool:
         """Whether bodies of a version have another shape than those of this one."""
         return any(number >= version for number in cls._steps)
+
+    @classmethod
+    def _guessed(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """As it is, unless it fits only if it is taken for version 1."""
+        if not cls._steps or cls._fits(body):
+            return body
+        try:
+            old = cls.upcasted(body, 1)
+        except Exception:  # noqa: BLE001 - a step of the user's own stumbles over anything that is no version 1
+            return body
+        return old if cls._fits(old) else body
 
     @classmethod
     def _fits(cls, body: dict[str, Any]) -> bool:

@@ -183,8 +183,8 @@ class Types:
         Args:
             organization: its name; None for the default one.
         """
-        name = organization or self._settings.organization
-        return await types.set_strict(self._record.system, name, namespace, strict)
+        scope = await self._scope_of(organization)
+        return await types.set_strict(self._record.system, scope.organization, namespace, strict)
 
     def start(self) -> None:
         """Build what is missing in an embedded record, and learn once a minute what others have built."""

@@ -230,8 +230,12 @@ SELECT
 FROM octavo.document AS beginning
 LEFT JOIN LATERAL octavo.neighbours($1::octavo.organization, $2, $3::text [], $4, $5, $6::integer, $7::integer)
     WITH ORDINALITY AS reached (document_id, distance, via, type, confidence, place) ON true
-LEFT JOIN octavo.document AS head
-    ON head.organization_id = $1::octavo.organization AND head.id = reached.document_id
+LEFT JOIN LATERAL (
+    SELECT stored.namespace, stored.type, stored.name
+    FROM octavo.document AS stored
+    WHERE stored.organization_id = $1::octavo.organization AND stored.id = reached.document_id
+    LIMIT 1
+) AS head ON true
 WHERE beginning.organization_id = $1::octavo.organization AND beginning.id = $2 AND beginning.deleted_at IS NULL
 ORDER BY reached.place
 

@@ -214,6 +214,7 @@ async def test_links_to_a_document_are_found_by_their_index_and_a_page_reads_a_p
 
     assert "link_target" in plan.indexes
     assert plan.rows_of("link") <= 30
+    assert plan.rows_of("document") <= 60
 
 
 async def test_links_of_a_type_are_found_by_their_index(crowd: Crowd):
@@ -243,6 +244,7 @@ async def test_a_walk_from_a_document_that_ten_thousand_cite_reads_no_more_than_
 
     assert sum(node["Actual Rows"] for node in plan.executed if node["Node Type"] == "Function Scan") == 50
     assert after - before < 1_000
+    assert plan.rows_of("document") == 51
 
 
 async def _tuples(record: Record) -> int:

@@ -395,27 +395,40 @@ ALTER FUNCTION octavo.operate(operator text, field text, current jsonb, operand 
 
 CREATE FUNCTION octavo.project(target jsonb, fields jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$
+    AS $_$
+DECLARE
+    wanted jsonb;
+    found jsonb;
+    result jsonb := '{}';
 BEGIN
-    IF fields = '{}' THEN
+    IF fields = '[]' THEN
         RETURN target;
     END IF;
+    -- A copy in memory: each look at a stored one would unpack all of it again.
+    target := jsonb_path_query_first(target, 'strict $');
     CASE jsonb_typeof(target)
         WHEN 'object' THEN
-            RETURN (SELECT coalesce(jsonb_object_agg(key, value), '{}')
-                    FROM (SELECT key, octavo.project(target -> key, inside) AS value
-                          FROM jsonb_each(fields) AS wanted (key, inside)) AS found
-                    WHERE value IS NOT NULL);
+            FOR place IN 0 .. jsonb_array_length(fields) - 1 LOOP
+                wanted := fields -> place;
+                found := target -> (wanted ->> 0);
+                IF wanted -> 1 <> '[]' THEN
+                    found := octavo.project(found, wanted -> 1);
+                END IF;
+                IF found IS NOT NULL THEN
+                    result := result || jsonb_build_object(wanted ->> 0, found);
+                END IF;
+            END LOOP;
+            RETURN result;
         WHEN 'array' THEN
             RETURN (SELECT coalesce(jsonb_agg(value ORDER BY place), '[]')
                     FROM (SELECT octavo.project(element, fields) AS value, place
-                          FROM jsonb_array_elements(target) WITH ORDINALITY AS each (element, place)) AS found
+                          FROM jsonb_array_elements(target) WITH ORDINALITY AS each (element, place)) AS parts
                     WHERE value IS NOT NULL);
         ELSE
             RETURN NULL;
     END CASE;
 END
-$$;
+$_$;
 
 ALTER FUNCTION octavo.project(target jsonb, fields jsonb) OWNER TO octavo_owner;
 
@@ -818,7 +831,8 @@ CREATE TABLE octavo.label (
     CONSTRAINT label_colour_check CHECK ((colour ~ '^#[0-9a-f]{6}$'::text)),
     CONSTRAINT label_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
     CONSTRAINT label_description_check CHECK (((length(description) >= 1) AND (length(description) <= 1000))),
-    CONSTRAINT label_name_check CHECK ((((length(name) >= 1) AND (length(name) <= 100)) AND (name = btrim(name)) AND (name !~ '[\x01-\x1f\x7f]'::text)))
+    CONSTRAINT label_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT label_name_is_plain CHECK (((name = btrim(name)) AND (name !~ '[\x01-\x1f\x7f]'::text)))
 );
 
 ALTER TABLE ONLY octavo.label FORCE ROW LEVEL SECURITY;

@@ -10,7 +10,8 @@ CREATE FUNCTION octavo.label_key(name text) RETURNS text
 CREATE TABLE octavo.label (
     organization_id uuid NOT NULL,
     id uuid NOT NULL,
-    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 100 AND name = btrim(name) AND name !~ '[\x01-\x1f\x7f]'),
+    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 100)
+        CONSTRAINT label_name_is_plain CHECK (name = btrim(name) AND name !~ '[\x01-\x1f\x7f]'),
     key text COLLATE "C" NOT NULL GENERATED ALWAYS AS (octavo.label_key(name)) STORED,
     colour text CHECK (colour ~ '^#[0-9a-f]{6}$'),
     description text CHECK (length(description) BETWEEN 1 AND 1000),

@@ -6,7 +6,9 @@ is complete. A build that was interrupted leaves an INVALID index, which is drop
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
@@ -16,6 +18,7 @@ import msgspec
 from octavo.errors import Conflict, OctavoError
 from octavo.operations.migrations import administrator
 from octavo.postgres.administration import administering
+from octavo.postgres.backoff import backoff_seconds
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.statements import load
 from octavo.postgres.translate import DRIVER_ERRORS, translate
@@ -65,20 +68,23 @@ async def states(system: Pool) -> list[IndexState]:
     return told + [IndexState("", "", name, "undeclared") for name in there if name not in wanted]
 
 
-async def apply(settings: Settings, system: Pool, *, drop: bool = True) -> list[IndexState]:
+async def apply(
+    settings: Settings, system: Pool, *, drop: bool = True, patience_seconds: float = 300.0
+) -> list[IndexState]:
     """Build what is declared and not there, and drop what is there and not declared; writers go on meanwhile.
 
     Args:
         drop: False leaves undeclared indexes alone.
+        patience_seconds: how long to wait for another builder.
 
     Returns:
         The state of every declared index afterwards, and of each that was dropped.
 
     Raises:
-        Conflict: another process builds. InvalidSetting: nobody says who may.
+        Conflict: another builder works longer than that. InvalidSetting: nobody says who may.
     """
     declared, _ = await types.declared_indexes(system)
-    async with _building(settings) as connection:
+    async with _building(settings, patience_seconds) as connection:
         done = await _drop(connection, declared, undeclared=drop)
         failed = [problem for index in declared if (problem := await _build(connection, system, index))]
     failures = {state.name: state for state in failed}
@@ -91,16 +97,21 @@ def missing(declared: Sequence[TypeIndex], valid: frozenset[str]) -> list[str]:
 
 
 @asynccontextmanager
-async def _building(settings: Settings) -> AsyncIterator[Any]:
+async def _building(settings: Settings, patience_seconds: float) -> AsyncIterator[Any]:
     """The administrator's connection, for the one builder there may be."""
     async with (
         administrator(settings) as arguments,
         administering(arguments, 0.0, create=False) as connection,
     ):
-        if not await connection.fetchval(_sql.try_to_build):
-            raise Conflict(
-                "another process is building declared indexes", remedy="wait for it, then try again"
-            )
+        until, attempt = time.monotonic() + patience_seconds, 0
+        # Asked again and again, because whoever waits for a lock in PostgreSQL is waited for by a build.
+        while not await connection.fetchval(_sql.try_to_build):
+            if time.monotonic() >= until:
+                raise Conflict(
+                    "somebody else is building declared indexes", remedy="wait for it, then try again"
+                )
+            attempt += 1
+            await asyncio.sleep(backoff_seconds(attempt, first=0.02, most=1.0))
         yield connection
 
 

@@ -159,19 +159,23 @@ class Types:
         """Every declared index, with how far its building is."""
         return await indexes.states(self._record.system if self._record.has_system else self._record.app)
 
-    async def apply(self, *, drop: bool = True) -> builtins.list[IndexState]:
+    async def apply(self, *, drop: bool = True, patience_seconds: float = 300.0) -> builtins.list[IndexState]:
         """Build the declared indexes that are missing and drop those nobody declares, beside all writers.
 
         Args:
             drop: False leaves undeclared ones alone.
+            patience_seconds: how long to wait for another builder.
 
         Returns:
             How each is afterwards: `failed` ones name the documents in their way.
 
         Raises:
-            Conflict: another process builds. InvalidSetting: `record_admin` is not set for a record outside.
+            Conflict: another builder works longer than that.
+            InvalidSetting: `record_admin` is not set for a record outside.
         """
-        told = await indexes.apply(self._settings, self._record.system, drop=drop)
+        told = await indexes.apply(
+            self._settings, self._record.system, drop=drop, patience_seconds=patience_seconds
+        )
         await types.refresh(self._record.app, self._known)
         return told
 
@@ -209,7 +213,7 @@ class Types:
         waiting = set(indexes.missing(declared, valid)) - self._given_up
         if waiting and self._record.server is not None:
             with suppress(Conflict):  # another process builds
-                told = await self.apply(drop=False)
+                told = await self.apply(drop=False, patience_seconds=0.0)
                 self._give_up(told)
         self._known.learn(*await types.declared_indexes(self._record.app))
         return False

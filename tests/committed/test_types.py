@@ -418,8 +418,12 @@ async def test_one_builder_works_at_a_time(db: Octavo, server, fresh_database):
     async with administering(server.running.dsn("octavo_admin", fresh_database), 1.0, create=False) as other:
         await other.execute("SELECT pg_advisory_lock(hashtextextended('octavo.type_index', 0))")
 
-        with pytest.raises(Conflict, match="another process is building"):
-            await db.types.apply()
+        with pytest.raises(Conflict, match="somebody else is building"):
+            await db.types.apply(patience_seconds=0.1)
+        waiting = asyncio.create_task(db.types.apply())
+        await other.execute("SELECT pg_advisory_unlock_all()")
+
+        assert {state.state for state in await waiting} == {"ready"}
 
 
 async def test_writers_go_on_while_an_index_is_built(chosen):

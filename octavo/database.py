@@ -22,10 +22,10 @@ from octavo.operations.migrations import Source
 from octavo.operations.progress import Progress, silent
 from octavo.operations.task import Done
 from octavo.operations.upkeep import Upkeep, note
+from octavo.postgres.applying import Applied
 from octavo.postgres.backfill import Report
 from octavo.postgres.lease import Lease
 from octavo.postgres.migration import Phase
-from octavo.postgres.migrator import Applied
 from octavo.postgres.pool import Runner as StatementRunner
 from octavo.postgres.record import Record, open_record
 from octavo.projections.runner import DRAIN_SECONDS, Runner

@@ -11,12 +11,12 @@ from typing import Any
 
 from octavo.errors import InvalidInput, InvalidSetting
 from octavo.postgres import drift, lock_levels, migrator
+from octavo.postgres.applying import Applied
 from octavo.postgres.backfill import Report
 from octavo.postgres.drift import Verified
 from octavo.postgres.ledger import OCTAVO, MigrationStatus
 from octavo.postgres.lock_levels import Step
 from octavo.postgres.migration import Migration, Phase, read_migrations
-from octavo.postgres.migrator import Applied
 from octavo.postgres.record import URL_SCHEMES
 from octavo.postgres.scratch import scratch_server
 from octavo.postgres.server import Server, open_server

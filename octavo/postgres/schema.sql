@@ -398,7 +398,7 @@ CREATE FUNCTION octavo.project(target jsonb, fields jsonb) RETURNS jsonb
     AS $_$
 DECLARE
     wanted jsonb;
-    found jsonb;
+    part jsonb;
     result jsonb := '{}';
 BEGIN
     IF fields = '[]' THEN
@@ -410,12 +410,12 @@ BEGIN
         WHEN 'object' THEN
             FOR place IN 0 .. jsonb_array_length(fields) - 1 LOOP
                 wanted := fields -> place;
-                found := target -> (wanted ->> 0);
+                part := target -> (wanted ->> 0);
                 IF wanted -> 1 <> '[]' THEN
-                    found := octavo.project(found, wanted -> 1);
+                    part := octavo.project(part, wanted -> 1);
                 END IF;
-                IF found IS NOT NULL THEN
-                    result := result || jsonb_build_object(wanted ->> 0, found);
+                IF part IS NOT NULL THEN
+                    result := result || jsonb_build_object(wanted ->> 0, part);
                 END IF;
             END LOOP;
             RETURN result;

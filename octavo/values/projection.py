@@ -14,7 +14,7 @@ MAX_FIELDS = 100
 
 
 def parse_projection(fields: Sequence[str]) -> bytes:
-    """The fields as a tree of JSON, `{"title": {}, "author": {"name": {}}}`: an empty object stands for all of it.
+    """The fields as a tree of JSON, `[["title", []], ["author", [["name", []]]]]`: an empty list stands for all of it.
 
     Raises:
         InvalidFilter: no list of names, an attribute, or more than 100 fields.
@@ -28,7 +28,7 @@ def parse_projection(fields: Sequence[str]) -> bytes:
     tree: dict[str, Any] = {}
     for path in sorted({_path(name) for name in fields}):
         _plant(tree, path)
-    return encode(tree, what="fields")
+    return encode(_listed(tree), what="fields")
 
 
 def _path(name: object) -> tuple[str, ...]:
@@ -39,6 +39,10 @@ def _path(name: object) -> tuple[str, ...]:
             remedy="attributes and metadata are there without being named",
         )
     return subject.path
+
+
+def _listed(tree: dict[str, Any]) -> list[Any]:
+    return [[key, _listed(inner)] for key, inner in tree.items()]
 
 
 def _plant(tree: dict[str, Any], path: tuple[str, ...]) -> None:

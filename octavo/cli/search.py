@@ -1,4 +1,4 @@
-"""search"""
+"""search · synonyms · define-synonyms · delete-synonyms"""
 
 from __future__ import annotations
 
@@ -24,13 +24,23 @@ def search(
     after: Annotated[
         str | None, typer.Option(metavar="POSITION", help="Wait until this write is found.")
     ] = None,
+    facet: Annotated[
+        list[str] | None,
+        typer.Option("--facet", metavar="NAME", help="Count values: @type, @labels, a field; repeatable."),
+    ] = None,
+    fuzzy: Annotated[
+        bool, typer.Option("--fuzzy", help="When nothing is found, search for what was probably meant.")
+    ] = False,
+    synonyms: Annotated[
+        bool, typer.Option("--synonyms", help="Also find what the organization calls the same.")
+    ] = False,
     as_json: Json = False,
     organization: Organization = None,
     namespace: Namespace = None,
 ) -> None:
     """Search the documents' words, best first.
 
-    Example: [dim]octavo search '"refund policy" -draft' --limit 5[/]
+    Example: [dim]octavo search '"refund policy" -draft' --limit 5 --facet @type[/]
     """
     condition = parse_text(where, what="filter") if where else None
 
@@ -38,20 +48,125 @@ def search(
         async with of(context).workspace(organization, namespace) as (db, view):
             # What is committed already shall be found, also when no other process follows the log.
             await db.drain()
-            return await view.search(
-                words, type=type, where=condition, limit=limit, cursor=cursor, after=after
+            found = await view.search(
+                words,
+                type=type,
+                where=condition,
+                limit=limit,
+                cursor=cursor,
+                after=after,
+                facets=facet or (),
+                fuzzy=fuzzy,
+                synonyms=synonyms,
             )
+            meant = None if found.hits or fuzzy else await view.suggest(words, type=type, where=condition)
+            return found, meant
+
+    found, meant = run(work)
+    if as_json:
+        # A list of hits, unless more was asked for.
+        print_json(found.as_dict() if facet or fuzzy else [hit.as_dict() for hit in found.hits])
+    else:
+        _show(found, meant)
+
+
+def _show(found: Any, meant: str | None) -> None:
+    if found.corrected:
+        console.print(f"[dim]nothing found as written; this is[/] {escape(found.corrected)}")
+    for hit in found.hits:
+        show_hit(hit)
+    for facet in found.facets:
+        console.print(_facet(facet))
+    if not found.hits:
+        console.print("[dim]nothing found[/]" + (f"; did you mean {escape(meant)}?" if meant else ""))
+    elif found.cursor:
+        console.print(f"[dim]more: --cursor {found.cursor}[/]", soft_wrap=True)
+
+
+def _facet(facet: Any) -> Text:
+    line = Text(facet.name, style="bold")
+    for count in facet.values:
+        line.append(f"  {count.value}", style="not bold").append(f" {count.documents}", style="dim not bold")
+    if facet.others:
+        line.append(f"  and {facet.others} others", style="dim not bold")
+    if facet.capped:
+        line.append("  (of a part of the hits)", style="dim not bold")
+    return line
+
+
+def synonyms(
+    context: typer.Context,
+    after: Annotated[str | None, typer.Option(metavar="ID", help="Those behind this one.")] = None,
+    limit: Annotated[int, typer.Option(help="Sets at most.", min=1)] = 100,
+    as_json: Json = False,
+    organization: Organization = None,
+) -> None:
+    """List what the organization calls the same when it searches with --synonyms.
+
+    Example: [dim]octavo synonyms[/]
+    """
+
+    async def work() -> Any:
+        async with of(context).workspace(organization) as (_, view):
+            return await view.synonyms.list(after=after, limit=limit)
 
     found = run(work)
     if as_json:
-        print_json([hit.as_dict() for hit in found.hits])
+        print_json([one.as_dict() for one in found])
         return
-    for hit in found.hits:
-        show_hit(hit)
-    if not found.hits:
-        console.print("[dim]nothing found[/]")
-    elif found.cursor:
-        console.print(f"[dim]more: --cursor {found.cursor}[/]", soft_wrap=True)
+    for one in found:
+        console.print(_set(one))
+
+
+def define_synonyms(
+    context: typer.Context,
+    words: Annotated[list[str], typer.Argument(metavar="WORD…", help="Words and phrases, two or more.")],
+    language: Annotated[str | None, typer.Option(metavar="TAG", help="Their language, as de.")] = None,
+    as_json: Json = False,
+    organization: Organization = None,
+) -> None:
+    """Make words stand for each other in searches with --synonyms.
+
+    Example: [dim]octavo define-synonyms refund reimbursement 'money back'[/]
+    """
+
+    async def work() -> Any:
+        async with of(context).workspace(organization) as (_, view):
+            return await view.synonyms.define(words, language=language)
+
+    made = run(work)
+    if as_json:
+        print_json(made.as_dict())
+    else:
+        console.print(_set(made))
+
+
+def delete_synonyms(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(metavar="ID", help="Id of the set.")],
+    as_json: Json = False,
+    organization: Organization = None,
+) -> None:
+    """Delete a set of synonyms.
+
+    Example: [dim]octavo delete-synonyms 01932f…[/]
+    """
+
+    async def work() -> None:
+        async with of(context).workspace(organization) as (_, view):
+            await view.synonyms.delete(id)
+
+    run(work)
+    if as_json:
+        print_json({"id": id, "deleted": True})
+    else:
+        console.print(f"{id} deleted")
+
+
+def _set(one: Any) -> Text:
+    line = Text(" = ".join(one.words))
+    line.append(f"  {one.language or 'every language'} · {one.id}", style="dim")
+    return line
 
 
 def show_hit(hit: Any) -> None:
@@ -64,5 +179,6 @@ def show_hit(hit: Any) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(rich_help_panel="Documents")(search)
+    """Add the commands."""
+    for command in (search, synonyms, define_synonyms, delete_synonyms):
+        app.command(rich_help_panel="Documents")(command)

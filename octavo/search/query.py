@@ -85,6 +85,15 @@ class Hits(msgspec.Struct, frozen=True, kw_only=True):
     facets: Sequence[Facet] = ()
     corrected: str | None = None
 
+    def as_dict(self) -> dict[str, Any]:
+        """The page as plain data."""
+        return {
+            **msgspec.structs.asdict(self),
+            "hits": [hit.as_dict() for hit in self.hits],
+            "position": str(self.position),
+            "facets": msgspec.to_builtins(self.facets),
+        }
+
 
 class Search:
     """Keyword search over one engine.

@@ -11,7 +11,6 @@ named after the record and the life of its log: after a restore, or for another 
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -31,7 +30,7 @@ from octavo.engines.search.tantivy_index import (
     shown,
 )
 from octavo.engines.search.tantivy_query import Builder, Meaning, meaning
-from octavo.engines.search.word_forms import WordForms, words_of
+from octavo.engines.search.word_forms import WordForms
 from octavo.errors import InvalidInput, OctavoError, RecordFault
 from octavo.postgres.pool import Row
 from octavo.postgres.record import Record
@@ -61,6 +60,8 @@ FURTHER = 8
 # Loading more than so many candidates is left to a thread, so that others are served meanwhile.
 AT_ONCE = 2_000
 WORDS = 10_000
+
+_MARKED = rf"{MATCH_START}\g<0>{MATCH_END}"
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -114,6 +115,7 @@ class TantivySearch:
     async def apply(self, changes: Sequence[Change], before: Cursor, after: Cursor) -> Sequence[Parked]:
         """Take changes and move the cursor in one commit; see the role."""
         index = await self._current()
+        await stored.learn([one for one in changes if isinstance(one, Searchable)], self._forms)
         prepared = [await self._prepared(change) for change in changes]
         async with self._writing:
             await asyncio.to_thread(index.write, _writes(index, prepared), before, after)
@@ -188,7 +190,7 @@ class TantivySearch:
     async def _question(self, query: Query) -> Question:
         index = await self._current()
         snapshot = index.snapshot()
-        known = await meaning(query, snapshot.searcher, self._forms)
+        known = await meaning(query, snapshot, self._forms)
         return Question(query, snapshot, known, Builder(index, query, snapshot.searcher))
 
     async def _prepared(self, change: Change) -> Change | Prepared:
@@ -354,23 +356,12 @@ def _is_behind(candidate: Candidate, place: Place) -> bool:
 
 def _highlight(passage: Shown, asked: Meaning) -> str:
     """The passage with its matching words between marks."""
-    whole = {form for term in asked.terms for form in _ended(term.forms, term.begins) if form}
-    beginnings = tuple(term.forms[-1] for term in asked.terms if term.begins and term.forms[-1])
-    text = passage.text
-    marked = [
-        word
-        for word in set(words_of(text))
-        if (form := passage.forms.get(word, word)) in whole or (beginnings and form.startswith(beginnings))
-    ]
-    if not marked:
-        return text
-    words = "|".join(map(re.escape, sorted(marked, key=len, reverse=True)))
-    pattern = re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])", re.IGNORECASE)
-    return pattern.sub(lambda found: f"{MATCH_START}{found[0]}{MATCH_END}", text)
-
-
-def _ended(forms: tuple[str | None, ...], begins: bool) -> tuple[str | None, ...]:
-    return forms[:-1] if begins else forms
+    whole, beginnings, forms = asked.whole_forms, asked.beginnings, passage.forms
+    inflected = {
+        word for word, form in forms.items() if form in whole or (beginnings and form.startswith(beginnings))
+    }
+    plain = {word for word in whole if forms.get(word, word) in whole}
+    return asked.pattern(frozenset(inflected | plain)).sub(_MARKED, passage.text)
 
 
 def _sort_key(order: Order) -> tuple[str, list[str] | None]:

@@ -79,6 +79,15 @@ def language_trait(organization: UUID, configuration: str | None) -> str:
     return f"{organization.hex}:language:{configuration or ''}"
 
 
+async def learn(documents: Sequence[Searchable], forms: WordForms) -> None:
+    """Look the words of many documents up at once, so that none of them has to be asked for alone."""
+    words: dict[str | None, set[str]] = {}
+    for document in documents:
+        words.setdefault(document.configuration, set()).update(_words(document))
+    for configuration, found in words.items():
+        await forms.of(configuration, found)
+
+
 async def prepare(document: Searchable, forms: WordForms) -> Prepared:
     """Look the words of a document up.
 
@@ -93,9 +102,12 @@ async def prepare(document: Searchable, forms: WordForms) -> Prepared:
                 limit=PASSAGE_BYTES,
                 actual=len(passage.text.encode()),
             )
+    return Prepared(document, await forms.of(document.configuration, _words(document)))
+
+
+def _words(document: Searchable) -> set[str]:
     texts = [document.title, document.preview, document.description, *(one.text for one in document.passages)]
-    words = {word for text in texts if text for word in words_of(text)}
-    return Prepared(document, await forms.of(document.configuration, words))
+    return {word for text in texts if text for word in words_of(text)}
 
 
 def documents(prepared: Prepared, index: TantivyIndex) -> Iterator[Any]:

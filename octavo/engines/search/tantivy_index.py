@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -47,10 +47,14 @@ class _Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What was committed at one moment: a searcher of the library, and the engine's cursor."""
+    """What was committed at one moment: a searcher of the library, and the engine's cursor.
+
+    `languages` remembers of organizations what was looked up: their configurations.
+    """
 
     searcher: Any
     cursor: Cursor
+    languages: dict[UUID, Sequence[str]] = msgspec.field(default_factory=dict)
 
 
 class TantivyIndex:

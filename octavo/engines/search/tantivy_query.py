@@ -13,13 +13,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from octavo.engines.search import lexemes
 from octavo.engines.search import tantivy_documents as stored
-from octavo.engines.search.tantivy_index import TantivyIndex, key
+from octavo.engines.search.tantivy_index import Snapshot, TantivyIndex, key
 from octavo.engines.search.word_forms import PLAIN, WordForms, asked_words_of
 from octavo.roles.search import Query, Term, Words
 from octavo.text.language import CONFIGURATIONS
@@ -37,7 +39,7 @@ class Asked(msgspec.Struct, frozen=True):
     begins: bool
 
 
-class Meaning(msgspec.Struct, frozen=True):
+class Meaning(msgspec.Struct, frozen=True, dict=True):
     """What a query means in the languages of its organization.
 
     Attributes:
@@ -52,21 +54,39 @@ class Meaning(msgspec.Struct, frozen=True):
     rough: Sequence[Sequence[str]]
     has_long: bool
 
-    @property
+    @cached_property
     def terms(self) -> list[Asked]:
         """All that is looked for, once each."""
         return list({term: None for one in self.alternatives for terms in one for term in terms})
 
+    @cached_property
+    def whole_forms(self) -> set[str]:
+        """The words that are looked for as they are."""
+        return {form for term in self.terms for form in term.forms[: -1 if term.begins else None] if form}
 
-async def meaning(query: Query, searcher: Any, forms: WordForms) -> Meaning:
+    def pattern(self, words: frozenset[str]) -> re.Pattern[str]:
+        """What finds these words, and those that begin as asked; made once for all passages with the same."""
+        if words not in self._patterns:
+            either = [re.escape(word) for word in sorted(words, key=len, reverse=True)]
+            either += [rf"{re.escape(beginning)}[^\W_]*" for beginning in self.beginnings]
+            found = rf"(?<![^\W_])(?:{'|'.join(either)})(?![^\W_])" if either else r"(?!)"
+            self._patterns[words] = re.compile(found, re.IGNORECASE)
+        return self._patterns[words]
+
+    @cached_property
+    def _patterns(self) -> dict[frozenset[str], re.Pattern[str]]:
+        return {}
+
+    @cached_property
+    def beginnings(self) -> tuple[str, ...]:
+        """The beginnings of words that are looked for."""
+        return tuple(form for term in self.terms if term.begins and (form := term.forms[-1]))
+
+
+async def meaning(query: Query, snapshot: Snapshot, forms: WordForms) -> Meaning:
     """Look the words of a query up."""
-    organization = query.organization
-    spoken = [
-        configuration
-        for configuration in CONFIGURATIONS
-        if searcher.doc_freq("trait", stored.language_trait(organization, configuration))
-    ]
-    configurations = [*spoken, PLAIN]
+    organization, searcher = query.organization, snapshot.searcher
+    configurations = [*_spoken(organization, snapshot), PLAIN]
     has_rough = bool(searcher.doc_freq("trait", stored.language_trait(organization, None)))
     words: Words = query.words
     return Meaning(
@@ -75,6 +95,17 @@ async def meaning(query: Query, searcher: Any, forms: WordForms) -> Meaning:
         [lexemes.resembling_words(terms) if has_rough else [] for terms in words.alternatives],
         bool(searcher.doc_freq("trait", stored.whole_trait(organization))),
     )
+
+
+def _spoken(organization: UUID, snapshot: Snapshot) -> Sequence[str]:
+    """The text search configurations of an organization's documents."""
+    if organization not in snapshot.languages:
+        snapshot.languages[organization] = [
+            configuration
+            for configuration in CONFIGURATIONS
+            if snapshot.searcher.doc_freq("trait", stored.language_trait(organization, configuration))
+        ]
+    return snapshot.languages[organization]
 
 
 async def _in_languages(

@@ -7,7 +7,6 @@ matches the same words in every engine, and a dictionary that an operator adds h
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -23,9 +22,15 @@ PLAIN = "simple"
 REMEMBERED = 200_000
 LONGEST = 60
 
+# Behind it are ideographs, and variation selectors for them.
+_LAST_MARK = 0x20000
+_PLAIN_WORD = re.compile(r"[^\W_]+")
+
 
 def words_of(text: str) -> list[str]:
     """The words of a text in lower case and in order, scripts without spaces as pairs of letters."""
+    if text.isascii():
+        return _PLAIN_WORD.findall(text.lower())
     return _word().findall((lexemes.paired(text) or text).lower())
 
 
@@ -37,7 +42,7 @@ def asked_words_of(text: str) -> list[str]:
 @cache
 def _word() -> re.Pattern[str]:
     # Marks belong to their letters; the pattern language has no name for them.
-    marks = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == "M"]
+    marks = [chr(code) for code in range(_LAST_MARK) if unicodedata.category(chr(code))[0] == "M"]
     return re.compile(f"(?:[^\\W_]|[{_ranges(marks)}])+")
 
 

@@ -45,7 +45,9 @@ def index_for(compiler: Compiler, asked: list[Node], lead: Lead | None = None) -
     found = [part for node in asked if (part := found_part(node)) is not None]
     is_by_key = any(_is_key(part) for part in found)
     if any(asks_labels(Filter(part)) for part in found) and (lead is not None or not is_by_key):
-        return Index(_labels_sql(compiler, found, lead), sql_of(compiler, found), hidden_says_all=True)
+        by_lead = [part for part in lead.found if part not in found] if lead is not None else []
+        said = sql_of(compiler, [*found, *by_lead])
+        return Index(_labels_sql(compiler, found, lead), said, hidden_says_all=True)
     if lead is not None:
         others = [part for part in found if part not in lead.found]
         return Index(lead.sql(compiler), _found_sql(compiler, others))

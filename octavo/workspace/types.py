@@ -93,7 +93,7 @@ class Types:
         """
         registered = {
             (one.declaration.name, one.declaration.version): one
-            for one in await types.listing(self._record.app)
+            for one in (await types.listing(self._record.app) if models else ())
         }
         for model in models:
             declared = _declaration_of(model)

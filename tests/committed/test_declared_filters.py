@@ -16,7 +16,7 @@ from octavo.postgres.record import Record, open_record
 from octavo.store import organizations, types
 from octavo.store.filters import conjuncts
 from octavo.store.known import KnownTypes
-from octavo.store.leads import narrowing_lead
+from octavo.store.leads import TypeIndex, narrowing_lead
 from octavo.store.scope import Limits
 from octavo.values.declared import Declaration, DeclaredIndex
 from octavo.values.filter import parse
@@ -206,3 +206,20 @@ async def test_an_index_that_was_dropped_meanwhile_is_never_taken_for_complete(s
 
             assert [one.name async for one in db.documents.find("thing", where=where)] == ["late"]
             assert {state.state for state in dropped} == {"dropped"}
+
+
+@pytest.mark.parametrize(
+    ("where", "leads"),
+    [
+        ({"a": {"$lt": "a"}}, False),
+        ({"a": {"$prefix": "a"}}, False),
+        ({"a": {"$lt": 1}}, True),
+        ({"a": {"$exists": True}}, True),
+    ],
+)
+def test_where_a_database_orders_text_by_language_an_index_leads_to_no_range_of_texts(where, leads):
+    """Filters compare by code point: there B stands before a, and in English behind it."""
+    english = [TypeIndex("thing", index, by_code_point=False) for index in THING.indexes]
+    parts = conjuncts(parse({**where, "@type": "thing", "@namespace": "default"}).root)
+
+    assert (narrowing_lead(parts, english) is not None) == leads

@@ -1,0 +1,96 @@
+"""Document types from the command line and without `await`, with a module where the command is given."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import octavo.sync
+
+SHOP = """
+from typing import Annotated
+
+import octavo
+
+
+class Article(octavo.DocumentType, name="article", version=1):
+    title: str
+    slug: Annotated[str, octavo.Unique()]
+    priority: Annotated[int, octavo.Index()] = 0
+
+
+class Changed(octavo.DocumentType, name="article", version=1):
+    title: int
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Iterator[Path]:
+    """A folder with models and a data directory."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "shop.py").write_text(SHOP, "utf-8")
+    yield folder
+    _octavo(folder, "destroy", "--yes")
+
+
+def _octavo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("octavo")
+    return subprocess.run(
+        [program, "--data", "data", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def _told(folder: Path, *arguments: str) -> Any:
+    run = _octavo(folder, *arguments, "--json")
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_types_are_compared_checked_applied_and_listed(shop: Path):
+    """S3-062, S3-063"""
+    models = ("--types", "shop:Article")
+
+    compared = _told(shop, "type", "diff", *models)
+    checked = _told(shop, "type", "check", *models)
+    applied = _told(shop, "type", "apply", *models)
+    (listed,) = _told(shop, "type", "list")
+    refused = _octavo(shop, "type", "apply", "--types", "shop:Changed")
+
+    assert {one["path"] for one in compared["article"]} >= {"/schema", "/indexes"}
+    assert checked["article"]["checked"] == 0
+    assert [state["state"] for state in applied] == ["ready", "ready"]
+    assert (listed["name"], listed["version"]) == ("article", 1)
+    assert refused.returncode == 1
+    assert "article was changed under version 1" in refused.stderr
+
+
+def test_a_missing_model_is_one_line_on_stderr(shop: Path):
+    run = _octavo(shop, "type", "apply", "--types", "shop:Nothing")
+
+    assert run.returncode == 1
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert "'shop:Nothing' cannot be imported" in run.stderr
+
+
+def test_types_work_without_await(shop: Path):
+    spec = importlib.util.spec_from_file_location("shop_types", shop / "shop.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    with octavo.sync.open(shop / "data", types=[module.Article], background=False) as db:
+        db.types.apply()
+        doc = db.documents.put(module.Article(title="Hi", slug="hi"))
+        found = [one.to(module.Article).title for one in db.documents.find(module.Article)]
+
+        assert found == ["Hi"]
+        assert db.documents.get(doc.id).to(module.Article).slug == "hi"
+        assert db.types.check(module.Article).misfits == 0

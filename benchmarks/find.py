@@ -17,9 +17,13 @@ from benchmarks.measure import LIMIT, OURS, Contestant, Row, compete
 from octavo import Octavo
 from octavo.postgres.statements import load
 from octavo.store.find import find
+from octavo.store.groups import group_statement
 from octavo.store.question import page_statement
 from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin
+from octavo.values.condition import Every, Filter
+from octavo.values.filter import parse
+from octavo.values.group import BY_COUNT, parse_grouping
 
 DOCUMENTS = 100_000
 NEIGHBOURS = 200
@@ -49,8 +53,12 @@ _ROWS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any], int], ...] = (
 )
 
 
+# The thousand documents of a region by their status, with a sum.
+_REGION = {"region": "r7"}
+
+
 async def run(db: Octavo, admin: dict[str, Any], rounds: int) -> list[Row]:
-    """All rows about finding."""
+    """All rows about finding and grouping."""
     organization = await db.organizations.create(f"bench-{uuid7().hex[:20]}")
     docs = db.organization(organization.name).documents
     privileged = await asyncpg.create_pool(**admin, min_size=8, max_size=8)
@@ -72,10 +80,35 @@ async def run(db: Octavo, admin: dict[str, Any], rounds: int) -> list[Row]:
             )
             for title, statement, parameter, asked, operations in _ROWS
             for tasks in (1, 8)
-        ]
+        ] + [await _group(docs, isolated, privileged, organization.id, rounds)]
     finally:
         await privileged.close()
         await isolated.close()
+
+
+async def _group(
+    docs: Any, isolated: asyncpg.Pool, privileged: asyncpg.Pool, organization: UUID, rounds: int
+) -> Row:
+    asked = Filter(Every((parse(_REGION).root, parse({"@namespace": "default"}).root)))
+    same = group_statement(parse_grouping("status", BY_COUNT, sum="price"), asked, Limits(), 100)
+    # The driver alone takes JSON as text.
+    parameters = [given.decode() if isinstance(given, bytes) else given for given in same.arguments]
+
+    async def ours(times: int) -> None:
+        for _ in range(times):
+            assert await docs.group(by="status", sum="price", where=_REGION)
+
+    return await compete(
+        "group 1,000 of 100,000 by a field, with a sum, 1 connection",
+        [
+            Contestant(LIMIT, _raw(isolated, same.text, [organization, *parameters])),
+            Contestant(OURS, ours),
+            Contestant(BY_HAND, _raw(privileged, _sql.grouped, [organization, '{"region": "r7"}'])),
+        ],
+        operations=40,
+        rounds=rounds,
+        goal=GOAL,
+    )
 
 
 def _same(organization: UUID, asked: dict[str, Any]) -> tuple[str, list[object]]:

@@ -74,3 +74,9 @@ FROM (
     LIMIT 100
 ) AS candidate
 -- include: documents
+
+-- name: grouped
+SELECT fields ->> 'status' AS status, count(*) AS documents, sum((fields ->> 'price')::numeric) AS price
+FROM octavo.document_filter
+WHERE organization_id = $1 AND namespace = 'default' AND fields @> $2::jsonb
+GROUP BY 1

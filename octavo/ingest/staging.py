@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -73,7 +74,9 @@ class Staging:
 
     def discard(self, path: Path) -> None:
         """Remove what was written at a path that nobody was told of."""
-        shutil.rmtree(path.parent, ignore_errors=True)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            path.parent.rmdir()
 
     def _discard_all(self, paths: Iterable[Path]) -> None:
         for path in paths:

@@ -1,8 +1,9 @@
 """Keyword search over 50,000 short documents, and filling its index.
 
 The limit of searching is PostgreSQL's text search as it is usually written, without organizations: one tsvector a
-document, one GIN index, every match ranked, the page highlighted. The limit of filling is a loop that reads the
-same bodies and inserts what that search needs. Queries are made of words that stand in the documents.
+document, one GIN index, every match ranked, the page highlighted; that of the embedded index is its library. The
+limit of filling is a loop that reads the same bodies and inserts what that search needs. Queries are made of words that
+stand in the documents.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from uuid_utils.compat import uuid7
 
 from benchmarks.corpus import SEED, documents, words_of
 from benchmarks.measure import LIMIT, OURS, Contestant, Result, Row, compete
+from benchmarks.search_embedded import Alone, Ask, Embedded, folders
 from octavo import Octavo
 from octavo.postgres.statements import load
 
@@ -33,6 +35,8 @@ QUERIES = 60
 BATCH = 1_000
 PROJECTION_GOAL = 0.7
 MEDIAN_GOAL_MS, P95_GOAL_MS = 5.0, 20.0
+# What an embedded search may take beyond twice the library's time.
+EMBEDDED_MORE_MS = 0.3
 
 _sql = load("benchmarks", "search.sql")
 _NOBODY = UUID(int=0)
@@ -54,7 +58,8 @@ async def run(db: Octavo, admin: dict[str, Any], rounds: int) -> list[Row]:
         await _fill_raw(raw, organization.id, DOCUMENTS)
         await raw.execute("VACUUM ANALYZE", timeout=300)
         searching = [await _searching(kind, view, raw, rounds) for kind in _KINDS]
-        return [filling, await _freshness(db, view), *searching]
+        embedded = await _embedded(db, organization.id, rounds)
+        return [filling, await _freshness(db, view), *searching, *embedded]
     finally:
         await raw.execute("DROP SCHEMA IF EXISTS bench CASCADE")
         await raw.close()
@@ -146,6 +151,43 @@ async def _searching(kind: str, view: Any, raw: asyncpg.Connection, rounds: int)
         f"Octavo {_spread(took[OURS], 95)}, text search as usual {_spread(took[LIMIT], 95)} "
         f"(goal: {MEDIAN_GOAL_MS:g} ms and {P95_GOAL_MS:g} ms)"
     )
+    return replace(row, remark=remark)
+
+
+async def _embedded(db: Octavo, organization: UUID, rounds: int) -> list[Row]:
+    """The same questions to an index in a folder, and to the library it is made with, alone."""
+    with folders() as (one, other):
+        embedded, alone = Embedded(db, one), Alone(other)
+        seconds = await embedded.fill()
+        filling = Row(
+            f"fill an embedded index with {DOCUMENTS:,} short documents",
+            "/s",
+            [
+                Result(LIMIT, [DOCUMENTS / alone.fill(documents(DOCUMENTS))]),
+                Result(OURS, [(DOCUMENTS + NEIGHBOURS * OF_NEIGHBOURS) / seconds]),
+            ],
+            None,
+            remark="the limit reads nothing from a database and asks no dictionary",
+        )
+        asking = alone.asking(), embedded.asking(organization)
+        return [filling, *[await _asked(kind, *asking, rounds) for kind in _KINDS]]
+
+
+async def _asked(kind: str, alone: Ask, embedded: Ask, rounds: int) -> Row:
+    asked = _KINDS[kind](random.Random(SEED))
+    took: dict[str, list[float]] = {LIMIT: [], OURS: []}
+
+    def work(name: str, ask: Ask) -> Contestant:
+        return Contestant(name, _timed(lambda query: ask(query[0]), asked, took[name]))
+
+    row = await compete(
+        f"search {DOCUMENTS:,} documents in the embedded index for {kind}",
+        [work(LIMIT, alone), work(OURS, embedded)],
+        operations=QUERIES,
+        rounds=rounds,
+    )
+    goal = 2 * statistics.median(took[LIMIT]) + EMBEDDED_MORE_MS
+    remark = f"Octavo {_spread(took[OURS], 95)}, tantivy alone {_spread(took[LIMIT], 95)} (goal: p50 {goal:.1f} ms)"
     return replace(row, remark=remark)
 
 

@@ -208,7 +208,7 @@ class Builder:
         words = [stored.GAP if form is None else self._tag + form for form in term.forms]
         if len(words) == 1:
             if term.begins:
-                return self._make.regex_query(self._schema, field, f"{re.escape(words[0])}.*")
+                return self._beginning(field, words[0])
             return self._make.term_query(self._schema, field, words[0])
         if term.begins:
             return self._make.phrase_prefix_query(self._schema, field, words)
@@ -216,9 +216,12 @@ class Builder:
 
     def _resembling(self, words: Sequence[str]) -> Any:
         stems = [word.lower()[: max(_SHORTEST_STEM, round(len(word) * _STEM))] for word in words]
-        patterns = [f"{re.escape(self._tag + stem)}.*" for stem in stems]
-        query = self._all([self._make.regex_query(self._schema, "rough", pattern) for pattern in patterns])
+        query = self._all([self._beginning("rough", self._tag + stem) for stem in stems])
         return self._make.const_score_query(query, _ROUGH)
+
+    def _beginning(self, field: str, word: str) -> Any:
+        """What begins so: a fuzzy term without an error, since a regular expression takes milliseconds to make."""
+        return self._make.fuzzy_term_query(self._schema, field, word, distance=0, prefix=True)
 
     def _narrowed(self) -> list[tuple[Any, Any]]:
         given = {"namespace": self._query.namespaces, "type": self._query.types}

@@ -72,7 +72,7 @@ def test_a_name_is_a_path(name, source, path):
         ({"status": {"$zzz": 1}}, ["'$zzz'", "operators are $and $or $nor $eq"]),
         ({"$xor": []}, ["'$xor'", "did you mean $"]),
         ({"$gt": 5}, ["$gt stands without a field"]),
-        ({"@labels": "legal"}, ["'@labels'", "attributes are @id @name @namespace @type @version"]),
+        ({"@colour": "red"}, ["'@colour'", "attributes are @id @name @namespace @type @version"]),
         ({"@creatd_at": 1}, ["'@creatd_at'", "did you mean @created_at?"]),
         ({"@type": 5}, ["@type", "5", "give a string"]),
         ({"@version": "3"}, ["@version", "'3'", "an integer"]),

@@ -32,8 +32,8 @@ class Order(msgspec.Struct, frozen=True):
 def parse_order(text: str) -> Order:
     """Read `@created_at`, `-@name`, `price` …; a minus in front means from the greatest to the least.
 
-    A field of the body orders by its value, or the first one in a list: null and missing first, then strings by
-    the database's collation, numbers, false and true.
+    A field of the body orders by its value, or the first one in a list: missing first, then null and objects, strings
+    by the database's collation, numbers, false and true.
 
     Raises:
         InvalidFilter: an attribute that does not exist or has no order.

@@ -80,6 +80,22 @@ async def test_metadata_is_patched_too(docs: Documents):
     assert [doc.name async for doc in docs.find(where={"@metadata.reviewed": True})] == ["00001"]
 
 
+async def test_attributes_and_labels_choose_documents_too(docs: Documents):
+    await put_tickets(docs, 4)
+    doc = await docs.get("ticket", name="00002")
+    await docs.label(doc.id, "legal")
+
+    labelled = await docs.update_many(None, {"status": "seen"}, where={"@labels": "legal", "n": {"$gt": 0}})
+    named = await docs.update_many(
+        "ticket", {"status": "named"}, where={"@name": {"$in": ["00000", "00003"]}}
+    )
+    by_nobody = await docs.delete_many("ticket", where={"@updated_by": "nobody"})
+
+    assert (labelled.changed, named.changed, by_nobody.matched) == (1, 2, 0)
+    assert await statuses(docs) == {"done": 1, "seen": 1, "named": 2}
+    assert [group.count for group in await docs.group(by="status", where={"@labels": "legal"})] == [1]
+
+
 async def test_deleted_documents_are_gone_and_come_back_by_restore(docs: Documents):
     await put_tickets(docs, 6)
     doc = await docs.get("ticket", name="00001")
@@ -181,6 +197,27 @@ async def test_progress_is_told_after_each_chunk(docs: Documents, monkeypatch):
     )
 
     assert told == [(4, 10), (8, 10), (10, 10), (4, 0), (5, 0)]
+
+
+async def test_an_interrupted_call_keeps_its_chunks_and_the_next_one_does_the_rest(
+    docs: Documents, monkeypatch
+):
+    monkeypatch.setattr(bulk, "CHUNK_DOCUMENTS", 4)
+    await put_tickets(docs, 10)
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyError(done)
+
+    with pytest.raises(KeyError):
+        await docs.update_many(
+            "ticket", {"status": "closed", "$inc": {"n": 1}}, where={"status": "done"}, progress=interrupt
+        )
+    assert await statuses(docs) == {"closed": 4, "done": 6}
+
+    rest = await docs.update_many("ticket", {"status": "closed", "$inc": {"n": 1}}, where={"status": "done"})
+
+    assert rest.changed == 6
+    assert sorted([doc.body["n"] async for doc in docs.find("ticket")]) == list(range(1, 11))
 
 
 async def test_a_document_that_leaves_the_filter_while_its_chunk_waits_is_not_changed(

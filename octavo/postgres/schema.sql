@@ -160,18 +160,27 @@ $_$;
 
 ALTER FUNCTION octavo.filter_value(value jsonb) OWNER TO octavo_owner;
 
-CREATE FUNCTION octavo.forget_relations(organization uuid, document uuid) RETURNS boolean
+CREATE FUNCTION octavo.forget_document(organization uuid, document uuid, OUT hashes bytea[], OUT blobs text[]) RETURNS record
     LANGUAGE plpgsql
     AS $$
 BEGIN
     DELETE FROM octavo.document_label WHERE organization_id = organization AND document_id = document;
     DELETE FROM octavo.link WHERE organization_id = organization AND source_id = document;
     DELETE FROM octavo.link WHERE organization_id = organization AND target_id = document;
-    RETURN true;
+    DELETE FROM octavo.document_filter WHERE organization_id = organization AND document_id = document;
+    DELETE FROM octavo.tag WHERE organization_id = organization AND document_id = document;
+    WITH gone AS (
+        DELETE FROM octavo.content WHERE organization_id = organization AND document_id = document RETURNING blob
+    )
+    SELECT coalesce(array_agg(DISTINCT gone.blob), '{}') INTO blobs FROM gone;
+    WITH gone AS (
+        DELETE FROM octavo.version WHERE organization_id = organization AND document_id = document RETURNING body_hash
+    )
+    SELECT coalesce(array_agg(DISTINCT gone.body_hash), '{}') INTO hashes FROM gone;
 END
 $$;
 
-ALTER FUNCTION octavo.forget_relations(organization uuid, document uuid) OWNER TO octavo_owner;
+ALTER FUNCTION octavo.forget_document(organization uuid, document uuid, OUT hashes bytea[], OUT blobs text[]) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.holds_containing(target jsonb, path jsonpath, operand jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE

@@ -563,23 +563,10 @@ WHERE NOT EXISTS (SELECT FROM head)
 WITH locked AS MATERIALIZED (
     SELECT * FROM octavo.lock_document($1::octavo.organization, $7)
 ),
-gone_tag AS (
-    DELETE FROM octavo.tag
-    WHERE organization_id = $1::octavo.organization AND document_id IN (SELECT locked.id FROM locked)
-),
-gone_content AS (
-    DELETE FROM octavo.content
-    WHERE organization_id = $1::octavo.organization AND document_id IN (SELECT locked.id FROM locked)
-    RETURNING blob
-),
-gone_filter AS (
-    DELETE FROM octavo.document_filter
-    WHERE organization_id = $1::octavo.organization AND document_id IN (SELECT locked.id FROM locked)
-),
-gone_version AS (
-    DELETE FROM octavo.version
-    WHERE organization_id = $1::octavo.organization AND document_id IN (SELECT locked.id FROM locked)
-    RETURNING body_hash
+forgotten AS MATERIALIZED (
+    SELECT locked.id, gone.hashes, gone.blobs
+    FROM locked
+    CROSS JOIN LATERAL octavo.forget_document($1::octavo.organization, locked.id) AS gone
 ),
 head AS (
     UPDATE octavo.document AS stored
@@ -600,10 +587,9 @@ head AS (
             ELSE pg_current_xact_id()
         END,
         position_id = nextval('octavo.event_position')
-    FROM locked
-    CROSS JOIN LATERAL octavo.forget_relations($1::octavo.organization, locked.id) AS forgotten
+    FROM forgotten
     CROSS JOIN (SELECT max(number) AS number FROM octavo.epoch) AS epoch
-    WHERE stored.organization_id = $1::octavo.organization AND stored.id = locked.id AND forgotten
+    WHERE stored.organization_id = $1::octavo.organization AND stored.id = forgotten.id
     RETURNING stored.*
 ),
 recorded_event AS (
@@ -618,10 +604,9 @@ recorded_event AS (
     FROM head
 )
 SELECT
-    head.epoch, head.position_xid, head.position_id,
-    (SELECT coalesce(array_agg(DISTINCT gone_version.body_hash), '{}') FROM gone_version) AS hashes,
-    (SELECT coalesce(array_agg(DISTINCT gone_content.blob), '{}') FROM gone_content) AS blobs
+    head.epoch, head.position_xid, head.position_id, forgotten.hashes, forgotten.blobs
 FROM head
+CROSS JOIN forgotten
 
 -- name: collect_bodies
 -- $2 hashes that may have lost their last reference.

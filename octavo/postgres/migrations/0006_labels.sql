@@ -88,15 +88,27 @@ BEGIN
 END
 $$;
 
--- Take labels and links from a locked document, those that were made while its lock was waited for too.
-CREATE FUNCTION octavo.forget_relations(organization uuid, document uuid) RETURNS boolean
+-- Forget everything of a locked document but its head and its events: a volatile function sees what others committed
+-- while the lock was waited for, and the statement around it does not.
+CREATE FUNCTION octavo.forget_document(
+    organization uuid, document uuid, OUT hashes bytea [], OUT blobs text []
+) RETURNS record
     LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
     DELETE FROM octavo.document_label WHERE organization_id = organization AND document_id = document;
     DELETE FROM octavo.link WHERE organization_id = organization AND source_id = document;
     DELETE FROM octavo.link WHERE organization_id = organization AND target_id = document;
-    RETURN true;
+    DELETE FROM octavo.document_filter WHERE organization_id = organization AND document_id = document;
+    DELETE FROM octavo.tag WHERE organization_id = organization AND document_id = document;
+    WITH gone AS (
+        DELETE FROM octavo.content WHERE organization_id = organization AND document_id = document RETURNING blob
+    )
+    SELECT coalesce(array_agg(DISTINCT gone.blob), '{}') INTO blobs FROM gone;
+    WITH gone AS (
+        DELETE FROM octavo.version WHERE organization_id = organization AND document_id = document RETURNING body_hash
+    )
+    SELECT coalesce(array_agg(DISTINCT gone.body_hash), '{}') INTO hashes FROM gone;
 END
 $$;
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from tools.reference.markdown import document, table
 
 TESTS = Path("tests")
+# The tests of conformance suites lie with the package and are run by a class of `tests/conformance`.
+SUITES = Path("octavo/testing")
 LIST = Path("docs/reference/requirements.toml")
 PAGE = Path("docs/reference/requirements.md")
 ID = re.compile(r"\bS[0-4]-\d{3}\b")
@@ -59,7 +61,8 @@ def read(path: Path = LIST) -> Requirements:
 def shown(folder: Path = TESTS) -> dict[str, list[str]]:
     """The tests that name a requirement, by its ID."""
     found: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(folder.rglob("test_*.py")):
+    suites = SUITES.rglob("*.py") if folder == TESTS else ()
+    for path in [*sorted(folder.rglob("test_*.py")), *sorted(suites)]:
         for name, docstring in _docstrings(ast.parse(path.read_text(encoding="utf-8"))):
             for row in sorted(set(ID.findall(docstring))):
                 found[row].append(f"{path.as_posix()}::{name}")
@@ -68,9 +71,8 @@ def shown(folder: Path = TESTS) -> dict[str, list[str]]:
 
 def named(folder: Path = TESTS) -> set[str]:
     """Every ID that stands anywhere in the tests."""
-    return {
-        row for path in sorted(folder.rglob("*.py")) for row in ID.findall(path.read_text(encoding="utf-8"))
-    }
+    paths = [*folder.rglob("*.py"), *SUITES.rglob("*.py")]
+    return {row for path in paths for row in ID.findall(path.read_text(encoding="utf-8"))}
 
 
 def page() -> str:

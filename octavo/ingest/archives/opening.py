@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -32,7 +33,10 @@ class Format(NamedTuple):
 
 def _zst(file: BinaryIO) -> BinaryIO:
     try:
-        from backports.zstd import ZstdFile  # noqa: PLC0415 - optional
+        if sys.version_info >= (3, 14):
+            from compression.zstd import ZstdFile  # noqa: PLC0415 - new in that version
+        else:
+            from backports.zstd import ZstdFile  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
         raise MissingExtra(
             f"unpacking .zst needs {error.name}", remedy="pip install 'octavo[ingest]'", extra="ingest"

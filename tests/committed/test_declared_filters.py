@@ -143,7 +143,7 @@ def test_every_range_of_a_declared_field_is_led_by_its_index(typed):
 
 @pytest.mark.parametrize("body", MANY[:20], ids=lambda body: str(body)[:30])
 async def test_a_second_value_in_a_declared_field_is_refused_by_the_database(populated: Documents, body):
-    """S0-050: also for a writer that knows of no type."""
+    """Also of a writer that knows of no type."""
     with pytest.raises(InvalidInput, match="holds more than one value"):
         await populated.put("thing", body)
 

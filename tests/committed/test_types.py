@@ -96,7 +96,7 @@ async def test_a_plain_body_of_a_registered_type_is_checked_and_stored_as_its_mo
 async def test_a_body_that_does_not_fit_is_refused_by_path_and_its_values_are_not_told(
     db: Octavo, body, path
 ):
-    """S0-050, S3-062"""
+    """S3-062"""
     with pytest.raises(InvalidBody) as refused:
         await db.documents.put("article", body)
     with pytest.raises(InvalidBody):
@@ -329,7 +329,7 @@ async def test_another_organization_is_never_told_of_a_unique_value(db: Octavo):
 
 
 async def test_a_strict_namespace_takes_registered_types_only(db: Octavo):
-    """S3-062"""
+    """S0-050, S3-062: refused by the database, whoever writes."""
     strict = db.default.namespace("strict").documents
     assert await db.types.strict("strict") == ["strict"]
     sent: list[str] = []
@@ -382,17 +382,24 @@ async def test_duplicates_keep_a_unique_index_from_being_built_and_are_named(cho
         assert {state.state for state in await db.types.apply()} == {"ready"}
 
 
-async def test_a_build_that_was_interrupted_is_dropped_and_built_again(db: Octavo, server, fresh_database):
-    """S3-019, S3-063"""
-    async with administrator(server, fresh_database) as admin:
-        await admin.execute(
-            "UPDATE pg_index SET indisvalid = false FROM pg_class "
-            "WHERE pg_class.oid = indexrelid AND relname LIKE 'type_key_%'"
-        )
-        await db.types.register()
-        assert {state.state for state in await db.types.indexes()} == {"missing", "ready"}
+async def test_a_build_that_was_interrupted_is_dropped_and_built_again(chosen, server, fresh_database):
+    """S3-063: an index that is not complete is used by no question, and does not stay."""
+    async with octavo.open(**chosen, background=False) as db:
+        await db.types.register(Article)
+        async with db.transaction() as tx:
+            await tx.documents.put("memo", {"open": True})
+            building = asyncio.create_task(db.types.apply())
+            while "building" not in {state.state for state in await db.types.indexes()}:
+                assert not building.done()
+            building.cancel()
+            await asyncio.wait({building})
+        async with administrator(server, fresh_database) as admin:
+            invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
+            assert await admin.fetchval(invalid) == 1
+            assert {state.state for state in await db.types.indexes()} == {"missing"}
 
-        assert {state.state for state in await db.types.apply()} == {"ready"}
+            assert {state.state for state in await db.types.apply()} == {"ready"}
+            assert await admin.fetchval(invalid) == 0
 
 
 async def test_an_index_nobody_declares_any_more_is_dropped_and_no_other_one(
@@ -426,25 +433,22 @@ async def test_one_builder_works_at_a_time(db: Octavo, server, fresh_database):
         assert {state.state for state in await waiting} == {"ready"}
 
 
-async def test_writers_go_on_while_an_index_is_built(chosen):
-    """S3-019"""
+async def test_writers_go_on_while_an_index_is_built_and_its_progress_is_told(chosen):
+    """S3-019: a build waits for an open writer, and no writer waits for the build."""
     async with octavo.open(**chosen, background=False) as db:
-        await db.documents.put_many(
-            [
-                {"type": "article", "body": {"title": "t", "slug": f"s{n}", "priority": n}}
-                for n in range(5_000)
-            ]
-        )
+        await db.documents.put("article", {"title": "t", "slug": "before", "priority": 1})
         await db.types.register(Article)
-        building = asyncio.create_task(db.types.apply())
-        written = 0
-        while not building.done():
-            await db.documents.put(Article(title="t", slug=f"w{written}", priority=-1))
-            written += 1
+        async with db.transaction() as tx:
+            await tx.documents.put("memo", {"open": True})
+            building = asyncio.create_task(db.types.apply())
+            while "building" not in {state.state for state in await db.types.indexes()}:
+                assert not building.done()
+            for n in range(20):
+                await db.documents.put(Article(title="t", slug=f"w{n}", priority=-1))
+            assert not building.done()
 
         assert {state.state for state in await building} == {"ready"}
-        assert written > 0
-        assert await db.documents.count(Article, where={"priority": {"$lt": 0}}) == written
+        assert await db.documents.count(Article, where={"priority": {"$lt": 0}}) == 20
 
 
 async def _default(db: Octavo) -> Any:

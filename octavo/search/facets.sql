@@ -7,14 +7,20 @@ WITH filtered AS MATERIALIZED (
     FROM octavo.lookup
     WHERE organization_id = $1::octavo.organization AND document_id = ANY($2::uuid []) AND {condition}
 ),
+-- One look by key each: as joins PostgreSQL may read every document for each of them.
 live AS MATERIALIZED (
-    SELECT filter.*
+    SELECT known.*
     FROM filtered
-    INNER JOIN octavo.document_filter AS filter
-        ON filter.organization_id = $1::octavo.organization AND filter.document_id = filtered.document_id
-    INNER JOIN octavo.document AS head
-        ON head.organization_id = $1::octavo.organization AND head.id = filtered.document_id
-    WHERE head.deleted_at IS NULL
+    CROSS JOIN LATERAL (
+        SELECT filter.*
+        FROM octavo.document_filter AS filter
+        WHERE filter.organization_id = $1::octavo.organization AND filter.document_id = filtered.document_id
+        LIMIT 1
+    ) AS known
+    WHERE (
+        SELECT head.deleted_at IS NULL FROM octavo.document AS head
+        WHERE head.organization_id = $1::octavo.organization AND head.id = filtered.document_id
+    )
 ),
 facet AS (
     SELECT

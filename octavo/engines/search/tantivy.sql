@@ -34,13 +34,18 @@ WHERE head.organization_id = $1::octavo.organization AND head.id = ANY($2::uuid 
 -- $1 organization, $2 candidates.
 WITH
 -- include: filtered
-SELECT head.id, head.namespace, head.type, head.name, head.version
+SELECT head.*
 FROM filtered
-INNER JOIN octavo.document AS head
-    ON head.organization_id = $1::octavo.organization AND head.id = filtered.document_id
-WHERE head.deleted_at IS NULL
+CROSS JOIN LATERAL (
+    SELECT head.id, head.namespace, head.type, head.name, head.version
+    FROM octavo.document AS head
+    WHERE head.organization_id = $1::octavo.organization AND head.id = filtered.document_id
+        AND head.deleted_at IS NULL
+    LIMIT 1
+) AS head
 
 -- fragment: sorted
+-- One look by key each: as joins PostgreSQL may read every document for each of them.
 sorted AS MATERIALIZED (
     SELECT
         filter.document_id AS id, filter.namespace, filter.type, filter.name, filter.version,
@@ -58,11 +63,16 @@ sorted AS MATERIALIZED (
             ELSE filter.fields #> $4::text []
         END, 'null') AS sort_value
     FROM filtered
-    INNER JOIN octavo.document_filter AS filter
-        ON filter.organization_id = $1::octavo.organization AND filter.document_id = filtered.document_id
-    INNER JOIN octavo.document AS head
-        ON head.organization_id = $1::octavo.organization AND head.id = filtered.document_id
-    WHERE head.deleted_at IS NULL
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM octavo.document_filter AS known
+        WHERE known.organization_id = $1::octavo.organization AND known.document_id = filtered.document_id
+        LIMIT 1
+    ) AS filter
+    WHERE (
+        SELECT head.deleted_at IS NULL FROM octavo.document AS head
+        WHERE head.organization_id = $1::octavo.organization AND head.id = filtered.document_id
+    )
 )
 
 -- name: ascending

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -31,13 +32,14 @@ from octavo.postgres.record import Record, open_record
 from octavo.projections.runner import DRAIN_SECONDS, Runner
 from octavo.projections.search import SearchProjection
 from octavo.roles.search import SearchEngine
-from octavo.search.query import Hits, Search
+from octavo.search.query import Hits, Moved, Search, Skips
 from octavo.settings import Settings, load
 from octavo.store import audit, organizations, retention
 from octavo.store.known import KnownTypes
 from octavo.store.organizations import Organization
 from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin, parse_actor
+from octavo.values.position import Position
 from octavo.values.type import DocumentType, imported
 from octavo.values.upcast import Upcasters
 from octavo.workspace import (
@@ -163,15 +165,20 @@ class Octavo:
             wakeup = Wakeup(record.app, record.listen if record.can_listen else None)
             opening.push_async_callback(wakeup.close)
             engine = search_engine(self.settings.search, record)
-            search = Search(engine, record.app, max_limit=self.settings.max_page)
+            moved: Moved = asyncio.sleep
             if record.has_system:
                 self.projections = _projections(record, wakeup, engine, self.settings)
-                search = Search(
-                    engine, record.app, moved=self.projections.moved, max_limit=self.settings.max_page
-                )
+                moved = self.projections.moved
                 opening.push_async_callback(self.projections.stop)
                 if self._background:
                     self.projections.start()
+            search = Search(
+                engine,
+                record.app,
+                moved=moved,
+                skips=_skips(record, wakeup),
+                max_limit=self.settings.max_page,
+            )
             self._blobs = FileBlobs(blob_directory(self.settings))
             if record.has_system:
                 self.upkeep = Upkeep(record.system, tasks(record.system, self._blobs, wakeup.committed))
@@ -381,6 +388,15 @@ def _projections(record: Record, wakeup: Wakeup, engine: SearchEngine, settings:
     feed = Feed(record.system, wakeup, shard=record.shard)
     projection = SearchProjection(record.system, feed, engine)
     return Runner(projection, Lease(record.system, lease_name(settings.search)), wakeup)
+
+
+def _skips(record: Record, wakeup: Wakeup) -> Skips:
+    async def skips(organization: UUID, reached: Position, wanted: Position) -> bool:
+        feed = Feed(record.app, wakeup, organization, shard=record.shard)
+        behind = await feed.read(reached, limit=1)
+        return behind.gate >= wanted and all(event.position > wanted for event in behind.events)
+
+    return skips
 
 
 def blob_directory(settings: Settings) -> Path:

@@ -25,12 +25,12 @@ def highlight(match: Match, words: Words, style: Style) -> str:
     """The piece of a match that has the most of what was asked, at most 240 code points without the marks.
 
     An engine marks word forms of the languages it knows. Where it could not, words are looked for as they are
-    written, then by their beginnings; where the text has none of them, in the description and the title. Text
+    written, then by their beginnings; where the text has none of them, in the title and the description. Text
     is escaped in HTML, and is as it stands between marks of the caller.
     """
     text, spans = _unmarked(match.highlight)
     if not spans:
-        text, spans = _found_literally([text, match.description, match.title], words)
+        text, spans = _found_literally([text, match.title, match.description], words)
     window = _window(text, spans)
     if style == "html":
         return _render(text, spans, window, ("<mark>", "</mark>"), html.escape)

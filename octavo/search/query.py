@@ -32,6 +32,8 @@ _FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.002, 0.05
 
 Fallback = Literal["error", "stale"]
 Moved = Callable[[float], Awaitable[None]]
+# Whether the log of an organization has nothing between where an engine is and where it is wanted.
+Skips = Callable[[UUID, Position, Position], Awaitable[bool]]
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,15 +104,24 @@ class Search:
         engine: what serves it.
         runner: asks the record for what engines do not know: values of facets, synonyms.
         moved: waits until the engine may have moved, at most so many seconds.
+        skips: whether an engine lacks nothing, although it is not where it is wanted: an engine moves with
+            events only, so while none comes it stays behind the end of the log.
         max_limit: hits of one page at most.
     """
 
     def __init__(
-        self, engine: SearchEngine, runner: Runner, *, moved: Moved = asyncio.sleep, max_limit: int = 1_000
+        self,
+        engine: SearchEngine,
+        runner: Runner,
+        *,
+        moved: Moved = asyncio.sleep,
+        skips: Skips | None = None,
+        max_limit: int = 1_000,
     ) -> None:
         self._engine = engine
         self._runner = runner
         self._moved = moved
+        self._skips = skips
         self._max_limit = max_limit
 
     async def search(
@@ -266,7 +277,7 @@ class Search:
         found = await self._engine.search(query)
         if wanted is None or _has_reached(found.cursor, wanted):
             return found, False
-        if await self._wait(wanted, deadline):
+        if await self._wait(query.organization, wanted, deadline):
             return await self._engine.search(query), False
         if fallback == "stale":
             return found, True
@@ -276,14 +287,20 @@ class Search:
             position=str(found.cursor.position),
         )
 
-    async def _wait(self, wanted: Position, deadline: float) -> bool:
+    async def _wait(self, organization: UUID, wanted: Position, deadline: float) -> bool:
         pause = _FIRST_LOOK_SECONDS
         while (left := deadline - time.monotonic()) > 0:
             await self._moved(min(pause, left))
-            if _has_reached(await self._engine.position(), wanted):
+            cursor = await self._engine.position()
+            if _has_reached(cursor, wanted) or await self._lacks_nothing(organization, cursor, wanted):
                 return True
             pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
         return False
+
+    async def _lacks_nothing(self, organization: UUID, cursor: Cursor, wanted: Position) -> bool:
+        if self._skips is None or cursor.scanned is not None:
+            return False
+        return await self._skips(organization, cursor.position, wanted)
 
 
 def _has_reached(cursor: Cursor, wanted: Position) -> bool:

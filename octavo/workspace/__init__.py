@@ -9,4 +9,14 @@ from octavo.workspace.transactions import UnitOfWork
 from octavo.workspace.types import Types
 from octavo.workspace.workspace import Parts, Workspace
 
-__all__ = ["Documents", "Events", "Labels", "Links", "Parts", "SynonymSets", "Types", "UnitOfWork", "Workspace"]
+__all__ = [
+    "Documents",
+    "Events",
+    "Labels",
+    "Links",
+    "Parts",
+    "SynonymSets",
+    "Types",
+    "UnitOfWork",
+    "Workspace",
+]

@@ -11,9 +11,11 @@ import pytest
 
 from octavo.engines.search.postgres import CANDIDATES, PostgresSearch
 from octavo.engines.search.postgres_index import SEGMENT_PASSAGES
+from octavo.engines.search.postgres_words import NEWEST_PASSAGES, vocabulary
 from octavo.postgres.record import Record, open_record
 from octavo.postgres.server import Server
 from octavo.roles.search import Found, Order, Query
+from octavo.search import facets
 from octavo.search.parse import parse
 from octavo.store.filters import compile_lookup
 from octavo.values.condition import parse_subject
@@ -210,6 +212,31 @@ async def test_trigrams_are_found_by_their_index(watched):
     assert any(node.get("Index Name") == "search_passage_trigrams" for node in of_passages(nodes))
 
 
+@pytest.mark.parametrize("organization", [LARGE, SMALL], ids=["large", "small"])
+async def test_facets_look_each_document_up_that_matches_and_no_other(watched, organization):
+    query = Query(organization=organization, words=parse("mid7 OR common"), limit=10)
+    asked = facets.parse(["@type", "status"], 10)
+
+    found = await facets.count(watched.app, PostgresSearch(watched), query, asked, 10)
+
+    reading = [
+        node for node in _nodes(watched.app.plans[-1]) if _relation(node) in {"document", "document_filter"}
+    ]
+    assert [count.value for count in found[0].values] == ["article"]
+    assert reading
+    assert all(node["Node Type"] in {"Index Scan", "Index Only Scan"} for node in reading)
+    assert all(node["Actual Rows"] * node["Actual Loops"] <= facets.COUNTED for node in reading)
+
+
+async def test_words_for_a_misspelt_one_are_read_off_the_newest_passages_only(watched):
+    known = await vocabulary(watched.app, SMALL, ["d"])
+
+    reading = [node for node in _nodes(watched.app.plans[0]) if _relation(node) == "search_text"]
+    assert known["document"] > 0
+    assert [node["Scan Direction"] for node in reading] == ["Backward"]
+    assert sum(node["Actual Rows"] for node in reading) <= NEWEST_PASSAGES
+
+
 async def test_a_search_is_planned_once_a_connection(filled):
     """The plan PostgreSQL makes for known values would be made again for each search."""
     engine = PostgresSearch(filled)
@@ -252,6 +279,8 @@ def _is_by_document(node: dict[str, Any]) -> bool:
 def _literal(value: Any) -> str:
     if value is None or isinstance(value, int | float):
         return "NULL" if value is None else str(value)
+    if isinstance(value, list) and value and isinstance(value[0], UUID):
+        return f"'{{{', '.join(map(str, value))}}}'"
     if isinstance(value, list):
         return f"ARRAY[{', '.join(map(_literal, value))}]" if value else "'{}'"
     return "'" + str(value).replace("'", "''") + "'"

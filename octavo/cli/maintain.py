@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
 from octavo.cli.render import moment
 from octavo.cli.session import Json, Namespace, Organization, console, of, print_json, run
 from octavo.errors import InvalidInput
+from octavo.operations.task import Done
 
 
 def maintain(
@@ -34,9 +37,15 @@ def maintain(
     if as_json:
         print_json([one.as_dict() for one in done])
         return
+    console.print(_table(done, "would change" if dry_run else "changed"))
+
+
+def _table(done: Sequence[Done], changed: str) -> Table:
+    table = Table("task", "looked at", changed, "", box=None, header_style="dim", pad_edge=False)
     for one in done:
-        told = " ".join(f"[dim]{name}[/] {value}" for name, value in one.as_dict().items() if name != "task")
-        console.print(f"[bold]{one.task}[/] {told}")
+        left = one.waits or ("more to do" if one.after else "")
+        table.add_row(f"[bold]{one.task}[/]", str(one.examined), str(one.changed), f"[dim]{escape(left)}[/]")
+    return table
 
 
 def expire(

@@ -15,6 +15,7 @@ from octavo.postgres.server.account import server_account
 from octavo.postgres.server.cluster import is_whole
 from octavo.postgres.server.directory import DataDirectory
 
+_NAMED = 3
 LEAST_FREE_BYTES = 256 * 1024 * 1024
 LEAST_SHARED_BYTES = 32 * 1024 * 1024  # a parallel query takes some of it; containers have 64 MB by default
 
@@ -186,8 +187,9 @@ def _keeper(place: DataDirectory) -> tuple[bool, str, str]:
 
 def _leftovers(_place: DataDirectory) -> tuple[bool, str, str]:
     left = directory.leftovers()
-    names = ", ".join(map(str, left))
-    return not left, names or "none", "their data directories were deleted by hand; delete them too"
+    names = ", ".join(map(str, left[:_NAMED]))
+    more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+    return not left, (names or "none") + more, "their data directories were deleted by hand; delete them too"
 
 
 def _existing(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -73,6 +74,7 @@ class Types:
         self._known = known
         self._scope_of = scope_of
         self._given_up: set[str] = set()
+        self._learning = asyncio.Lock()
         self._builder = Background(
             "type indexes",
             self._build_step,
@@ -104,7 +106,7 @@ class Types:
                 )
         self._known.models.update({model.declaration.name: model for model in models})
         self._given_up.clear()
-        await types.refresh(self._record.app, self._known)
+        await self._learn()
         self._builder.wake()
 
     async def list(self) -> builtins.list[RegisteredType]:
@@ -176,7 +178,7 @@ class Types:
         told = await indexes.apply(
             self._settings, self._record.system, drop=drop, patience_seconds=patience_seconds
         )
-        await types.refresh(self._record.app, self._known)
+        await self._learn()
         return told
 
     async def strict(
@@ -215,8 +217,13 @@ class Types:
             with suppress(Conflict):  # another process builds
                 told = await self.apply(drop=False, patience_seconds=0.0)
                 self._give_up(told)
-        self._known.learn(*await types.declared_indexes(self._record.app))
+        await self._learn()
         return False
+
+    async def _learn(self) -> None:
+        # One after another, or what was read first might be learnt last.
+        async with self._learning:
+            await types.refresh(self._record.app, self._known)
 
     def _give_up(self, told: builtins.list[IndexState]) -> None:
         """What could not be built is not tried again before somebody asks: it read every document of its type."""

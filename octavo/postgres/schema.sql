@@ -1391,7 +1391,7 @@ CREATE INDEX event_position_order ON ONLY octavo.event USING btree (epoch, posit
 
 CREATE INDEX event_default_epoch_position_xid_id_idx ON octavo.event_default USING btree (epoch, position_xid, id);
 
-CREATE INDEX event_default_organization_id_correlation_id_epoch_position_idx ON octavo.event_default USING btree (organization_id, correlation_id, epoch, position_xid, id) WHERE (correlation_id IS NOT NULL);
+CREATE INDEX event_default_event_correlation ON octavo.event_default USING btree (organization_id, correlation_id, epoch, position_xid, id) WHERE (correlation_id IS NOT NULL);
 
 CREATE INDEX event_organization ON ONLY octavo.event USING btree (organization_id, epoch, position_xid, id);
 
@@ -1425,7 +1425,7 @@ CREATE INDEX version_session ON octavo.version USING btree (organization_id, ses
 
 ALTER INDEX octavo.event_position_order ATTACH PARTITION octavo.event_default_epoch_position_xid_id_idx;
 
-ALTER INDEX octavo.event_correlation ATTACH PARTITION octavo.event_default_organization_id_correlation_id_epoch_position_idx;
+ALTER INDEX octavo.event_correlation ATTACH PARTITION octavo.event_default_event_correlation;
 
 ALTER INDEX octavo.event_organization ATTACH PARTITION octavo.event_default_organization_id_epoch_position_xid_id_idx;
 

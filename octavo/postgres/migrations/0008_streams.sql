@@ -46,10 +46,6 @@ BEGIN
 END
 $$;
 
--- What belongs to one request or conversation. Partial, so an event without a correlation costs nothing.
-CREATE INDEX event_correlation ON octavo.event (organization_id, correlation_id, epoch, position_xid, id)
-    WHERE correlation_id IS NOT NULL;
-
 -- When the sweep deletes a document, softly; a deletion by anybody clears it.
 ALTER TABLE octavo.document ADD COLUMN expires_at timestamptz;
 

@@ -4,9 +4,9 @@
 SET LOCAL ROLE octavo_owner;
 
 ALTER TABLE octavo.source
-    ADD COLUMN container_key bytea CHECK (octet_length(container_key) = 32),
-    ADD COLUMN etag text CHECK (length(etag) <= 1000),
-    ADD COLUMN last_modified text CHECK (length(last_modified) <= 1000);
-
-CREATE INDEX source_container ON octavo.source (organization_id, namespace, container_key)
-    WHERE container_key IS NOT NULL;
+    ADD COLUMN container_key bytea,
+    ADD COLUMN etag text,
+    ADD COLUMN last_modified text,
+    ADD CONSTRAINT source_container_key_check CHECK (octet_length(container_key) = 32) NOT VALID,
+    ADD CONSTRAINT source_etag_check CHECK (length(etag) <= 1000) NOT VALID,
+    ADD CONSTRAINT source_last_modified_check CHECK (length(last_modified) <= 1000) NOT VALID;

@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # The folders of tests that need no process of their own and run before every commit.
 FAST := $(wildcard $(addprefix tests/,unit database conformance isolation architecture))
-PYTEST := $(BIN)/python -m pytest
+# A process a core, each with a server of its own; a file's tests share what they set up.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help
 help: ## Show this list

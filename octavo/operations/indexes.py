@@ -149,8 +149,14 @@ async def _failure(system: Pool, index: TypeIndex, error: OctavoError) -> IndexS
         if index.is_unique:
             rows += await system.fetch(_sql.duplicates, index.type, jsonpath.path(field), SHOWN)
         else:
-            scalars = jsonpath.first_scalar(field)
-            rows += await system.fetch(_sql.several_values, index.type, scalars, SHOWN, index.room_bytes)
+            rows += await system.fetch(
+                _sql.several_values,
+                index.type,
+                jsonpath.first_scalar(field),
+                SHOWN,
+                index.room_bytes,
+                jsonpath.elements(field),
+            )
     documents = tuple(tuple(map(str, row["ids"])) for row in rows[:SHOWN])
     problem = "several documents have one value" if index.is_unique and rows else error.message
     return IndexState(

@@ -52,7 +52,8 @@ LIMIT $3
 
 -- name: several_values
 -- scope: system
--- $1 type, $2 scalars of the field, $3 documents at most: those whose field an index cannot hold.
+-- $1 type, $2 scalars of the field, $3 documents at most, $4 bytes at most, $5 its elements: those whose field an
+-- index cannot hold.
 SELECT organization_id, namespace, ARRAY[document_id] AS ids
 FROM octavo.document_filter
 WHERE
@@ -60,5 +61,10 @@ WHERE
     AND (
         jsonb_array_length(jsonb_path_query_array(fields, $2::jsonpath, '{}', true)) > 1
         OR pg_column_size(jsonb_path_query_array(fields, $2::jsonpath, '{}', true)) > $4::integer
+        OR (
+            jsonb_path_exists(fields, $2::jsonpath, '{}', true)
+            AND jsonb_path_query_first(fields, $2::jsonpath, '{}', true)
+            NOT IN (SELECT jsonb_path_query(fields, $5::jsonpath, '{}', true))
+        )
     )
 LIMIT $3

@@ -459,7 +459,7 @@ $$;
 
 ALTER FUNCTION octavo.put_at(target jsonb, path text[], value jsonb) OWNER TO octavo_owner;
 
-CREATE FUNCTION octavo.refuse_many(fields jsonb, scalars jsonpath, field text, most integer) RETURNS boolean
+CREATE FUNCTION octavo.refuse_many(fields jsonb, scalars jsonpath, elements jsonpath, field text, most integer) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
@@ -467,6 +467,12 @@ DECLARE
 BEGIN
     IF jsonb_array_length(found) > 1 THEN
         RAISE EXCEPTION 'the field % has a declared index and holds more than one value', field
+            USING ERRCODE = 'OC001';
+    ELSIF jsonb_array_length(found) = 1
+        AND found -> 0 NOT IN (SELECT jsonb_path_query(fields, elements, '{}', true))
+    THEN
+        -- jsonpath looks into a list in a list, and an equality of filters does not.
+        RAISE EXCEPTION 'the field % has a declared index and holds a list in a list', field
             USING ERRCODE = 'OC001';
     ELSIF pg_column_size(found) > most THEN
         RAISE EXCEPTION 'the field % has a declared index and holds more than % bytes', field, most
@@ -476,7 +482,7 @@ BEGIN
 END
 $$;
 
-ALTER FUNCTION octavo.refuse_many(fields jsonb, scalars jsonpath, field text, most integer) OWNER TO octavo_owner;
+ALTER FUNCTION octavo.refuse_many(fields jsonb, scalars jsonpath, elements jsonpath, field text, most integer) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.require_index(name text) RETURNS boolean
     LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE

@@ -78,9 +78,14 @@ def path(field: Field, base: str = "$") -> str:
     return base + "".join(f".{literal(key)}" for key in field.path)
 
 
+def elements(field: Field) -> str:
+    """What is found at a field: of a list its elements."""
+    return f"{path(field)}[*]"
+
+
 def first_scalar(field: Field) -> str:
     """The values to order by: of a list its elements, and neither objects nor lists."""
-    return f'{path(field)}[*] ? (@.type() != "object" && @.type() != "array")'
+    return f'{elements(field)} ? (@.type() != "object" && @.type() != "array")'
 
 
 def like(subject: str, operand: list[str]) -> str:

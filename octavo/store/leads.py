@@ -93,7 +93,8 @@ class TypeIndex(msgspec.Struct, frozen=True):
     def refusals(self) -> str:
         """SQL of the predicate that refuses rows: never true, but an error for them."""
         said = [
-            f"octavo.refuse_many(fields, {_scalars(field)}, {_quoted(field.name)}, {self.room_bytes})"
+            f"octavo.refuse_many(fields, {_scalars(field)}, {_elements(field)}, {_quoted(field.name)}, "
+            f"{self.room_bytes})"
             for field in self.declared.subjects
         ]
         return f"{self.predicate} AND ({' OR '.join(said)})"
@@ -244,6 +245,10 @@ def _unique_sql(field: Field) -> str:
 
 def _scalars(field: Field) -> str:
     return f"{_quoted(jsonpath.first_scalar(field))}::jsonpath"
+
+
+def _elements(field: Field) -> str:
+    return f"{_quoted(jsonpath.elements(field))}::jsonpath"
 
 
 def _place(field: Field) -> str:

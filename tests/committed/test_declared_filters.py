@@ -38,13 +38,15 @@ THING = Declaration(
 )
 
 
-def scalars(path: list[str], value: Any) -> list[Any]:
+def scalars(path: list[str], value: Any, lists: int = 2) -> list[Any]:
     """Scalars at a path as an index finds them: in a list, and in a list in that."""
     if path:
         places = value if isinstance(value, list) else [value]
         inner = [place[path[0]] for place in places if isinstance(place, dict) and path[0] in place]
-        return [found for one in inner for found in scalars(path[1:], one)]
-    elements = unwrapped(unwrapped([value]))
+        return [found for one in inner for found in scalars(path[1:], one, lists)]
+    elements = [value]
+    for _ in range(lists):
+        elements = unwrapped(elements)
     return [one for one in elements if not isinstance(one, list | dict)]
 
 
@@ -56,7 +58,13 @@ def is_single(body: Mapping[str, Any]) -> bool:
     return all(len(scalars(name.split("."), body)) <= 1 for name in DECLARED)
 
 
-SINGLE = [body for body in population(900) if is_single(body)]
+def has_list_in_list(body: Mapping[str, Any]) -> bool:
+    """Whether a scalar of a declared field is in a list in a list."""
+    return any(scalars(name.split("."), body) != scalars(name.split("."), body, 1) for name in DECLARED)
+
+
+SINGLE = [body for body in population(900) if is_single(body) and not has_list_in_list(body)]
+NESTED = [body for body in population(900) if is_single(body) and has_list_in_list(body)]
 MANY = [body for body in population(900) if not is_single(body)]
 ranges = st.dictionaries(
     st.sampled_from(DECLARED),
@@ -96,7 +104,8 @@ async def populated(typed) -> Documents:
     ours = await organizations.create(record.system, "ours")
     theirs = await organizations.create(record.system, "theirs")
     await documents_for(record, theirs).put_many(
-        [{"type": "thing", "body": body} for body in NASTY if is_single(body)] * 5
+        [{"type": "thing", "body": body} for body in NASTY if is_single(body) and not has_list_in_list(body)]
+        * 5
     )
     docs = documents_for(record, ours, types=known)
     drafts = [{"body": body, "name": str(n)} for n, body in enumerate(SINGLE)]
@@ -148,6 +157,12 @@ async def test_a_second_value_in_a_declared_field_is_refused_by_the_database(pop
         await populated.put("thing", body)
 
     await populated.put("other", body)
+
+
+@pytest.mark.parametrize("body", NESTED[:10], ids=lambda body: str(body)[:30])
+async def test_a_list_in_a_list_in_a_declared_field_is_refused_by_the_database(populated: Documents, body):
+    with pytest.raises(InvalidInput, match="holds a list in a list"):
+        await populated.put("thing", body)
 
 
 async def test_a_value_too_long_for_an_index_is_refused_with_its_field(populated: Documents):

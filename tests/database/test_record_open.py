@@ -168,8 +168,9 @@ async def test_an_older_schema_names_what_is_missing_and_the_command(server: Ser
     assert "octavo migrate up" in refused.value.remedy
 
 
-async def test_a_newer_schema_is_refused(server: Server, fresh_database: str):
-    await migrate(admin_of(server, fresh_database), migrations=with_these(one_more("SELECT 1;")))
+async def test_a_newer_schema_that_was_contracted_is_refused(server: Server, fresh_database: str):
+    contracted = with_these(one_more("SELECT 1;", phase="contract"))
+    await migrate(admin_of(server, fresh_database), migrations=contracted)
 
     with pytest.raises(MigrationFault, match="does not know"):
         await open_record(settings_of(server, fresh_database))

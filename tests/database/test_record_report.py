@@ -138,13 +138,13 @@ async def test_a_long_writer_is_found(
     assert "end that transaction" in found["the log moves on"]
 
 
-async def test_a_schema_from_the_future_is_found(
+async def test_a_schema_that_a_later_version_contracted_is_found(
     fresh_record: Record, server: Server, fresh_database: str
 ) -> None:
     async with administrator(server, fresh_database) as admin:
         await admin.execute(
             "INSERT INTO octavo.migration (number, name, phase, checksum, state, started_at, completed_at, applied_by)"
-            " VALUES (999, 'later', 'expand', sha256('x'), 'completed', now(), now(), 'x')"
+            " VALUES (999, 'later', 'contract', sha256('x'), 'completed', now(), now(), 'x')"
         )
 
     assert list(await failing(fresh_record)) == ["the schema fits"]

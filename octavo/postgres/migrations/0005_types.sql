@@ -47,7 +47,9 @@ $$;
 
 -- The predicate of an index without entries: it refuses what an index on this field could not find again. No query
 -- uses it, so its message is seen by whoever writes and by nobody else; it names the field and never the value.
-CREATE FUNCTION octavo.refuse_many(fields jsonb, scalars jsonpath, field text, most integer) RETURNS boolean
+CREATE FUNCTION octavo.refuse_many(
+    fields jsonb, scalars jsonpath, elements jsonpath, field text, most integer
+) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
@@ -55,6 +57,12 @@ DECLARE
 BEGIN
     IF jsonb_array_length(found) > 1 THEN
         RAISE EXCEPTION 'the field % has a declared index and holds more than one value', field
+            USING ERRCODE = 'OC001';
+    ELSIF jsonb_array_length(found) = 1
+        AND found -> 0 NOT IN (SELECT jsonb_path_query(fields, elements, '{}', true))
+    THEN
+        -- jsonpath looks into a list in a list, and an equality of filters does not.
+        RAISE EXCEPTION 'the field % has a declared index and holds a list in a list', field
             USING ERRCODE = 'OC001';
     ELSIF pg_column_size(found) > most THEN
         RAISE EXCEPTION 'the field % has a declared index and holds more than % bytes', field, most

@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -314,10 +316,18 @@ def give(path: Path, *, like: Path) -> None:
 
 
 def leftovers() -> list[Path]:
-    """Clusters below /var/lib/octavo/clusters whose data directory was deleted without `octavo destroy`."""
+    """Clusters below /var/lib/octavo/clusters whose data directory was deleted by hand, the newest first."""
     if os.geteuid() != 0 or not ELSEWHERE.is_dir():
         return []
-    return sorted(home for home in ELSEWHERE.iterdir() if not _has_data_directory(home))
+    left = [home for home in ELSEWHERE.iterdir() if not _has_data_directory(home)]
+    return sorted(left, key=_age_seconds)
+
+
+def _age_seconds(home: Path) -> float:
+    try:
+        return time.time() - home.stat().st_mtime
+    except FileNotFoundError:  # somebody deletes it at this moment
+        return math.inf
 
 
 def _has_data_directory(home: Path) -> bool:

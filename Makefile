@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # The folders of tests that need no process of their own and run before every commit.
 FAST := $(wildcard $(addprefix tests/,unit database conformance isolation architecture))
-# A process a core, each with a server of its own; a file's tests share what they set up.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# A process a core and one more, since they wait a lot, each with a server of its own; a file's tests share one.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(shell expr $$(nproc) + 1) --maxprocesses 8 --dist loadfile
 
 .PHONY: help
 help: ## Show this list

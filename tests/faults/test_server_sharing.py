@@ -219,3 +219,21 @@ def test_opening_while_the_directory_is_destroyed_ends_whole_or_not_at_all(own_d
     server.close()
     open_server(own_data).close()
     assert status(own_data).state == "running"
+
+
+def test_what_an_interrupted_destroy_leaves_is_not_taken_for_whole_and_can_be_destroyed(
+    own_data, monkeypatch
+):
+    open_server(own_data).close()
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("octavo.postgres.server.directory.shutil.rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            destroy(own_data, force=True)
+
+    assert not (own_data / "cluster" / "PG_VERSION").exists()
+    destroy(own_data, force=True)
+    assert not own_data.exists()

@@ -260,20 +260,31 @@ def refuse_copy(directory: DataDirectory) -> None:
 
 
 def clear(directory: DataDirectory) -> None:
-    """Delete all in it and elsewhere for it; the marker first, so that the rest is not taken for whole."""
-    directory.marker.unlink(missing_ok=True)
+    """Delete all in it and elsewhere for it; whenever that is interrupted, the rest is not taken for whole."""
+    if belongs_here(directory):
+        whole = directory.home / "cluster"
+        with suppress(FileNotFoundError):
+            whole.rename(whole.with_name("cluster.new-destroyed"))
     for place in list(_places_elsewhere(directory)):
         shutil.rmtree(place)
     for entry in directory.path.iterdir():
-        if entry.name in {*_NOT_OURS, directory.locks.name}:
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink(missing_ok=True)
+        if entry.name not in {*_NOT_OURS, directory.locks.name, directory.marker.name}:
+            _remove(entry)
+    # The marker goes late: without it what is left would be somebody else's, for who opens or destroys it meanwhile.
+    for entry in directory.locks.iterdir():
+        if entry != directory.start:
+            _remove(entry)
+    directory.marker.unlink(missing_ok=True)
     shutil.rmtree(
         directory.locks, ignore_errors=True
     )  # who opens the directory again right now makes its own
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink(missing_ok=True)
 
 
 def _places_elsewhere(directory: DataDirectory) -> Iterator[Path]:

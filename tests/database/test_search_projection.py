@@ -262,10 +262,10 @@ async def test_a_projection_that_was_overtaken_is_refused_and_begins_where_the_e
 async def test_only_who_has_the_lease_projects(indexed):
     await indexed.drain()
     indexed.runner.start()
-    await indexed.documents.put("article", {"text": "cedar"})
+    document = await indexed.documents.put("article", {"text": "cedar"})
     waiting = indexed.new_runner(indexed.new_projection())
 
-    await waiting.drain(await indexed.end(), PATIENCE_SECONDS)
+    await waiting.drain(document.position, PATIENCE_SECONDS)
 
     assert (await indexed.runner.status()).leads
     assert not (await waiting.status()).leads

@@ -40,12 +40,16 @@ async def database(server: Server) -> AsyncIterator[str]:
         yield name
 
 
+# An autovacuum that meets the build makes it wait too, before it has begun: so the index has to be there.
+WAITS = """
+SELECT pid FROM pg_stat_activity
+WHERE application_name = 'octavo migrate' AND wait_event_type = 'Lock' AND datname = current_database()
+    AND EXISTS (SELECT FROM pg_index WHERE indrelid = 'octavo.log_b'::regclass)
+"""
+
+
 async def waits(server: Server, database: str) -> int:
-    question = (
-        "SELECT pid FROM pg_stat_activity WHERE application_name = 'octavo migrate'"
-        " AND wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    while not (pid := await ask(server, database, question)):
+    while not (pid := await ask(server, database, WAITS)):
         pass
     return int(pid)
 

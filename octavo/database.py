@@ -30,6 +30,7 @@ from octavo.postgres.migration import Phase
 from octavo.postgres.pool import Runner as StatementRunner
 from octavo.postgres.record import Record, open_record
 from octavo.projections.runner import DRAIN_SECONDS, Runner
+from octavo.projections.runners import Runners
 from octavo.projections.search import SearchProjection
 from octavo.roles.search import SearchEngine
 from octavo.search.query import Hits, Moved, Search, Skips
@@ -129,14 +130,14 @@ class Octavo:
     Attributes:
         settings: what it was opened with.
         record: the PostgreSQL behind it, for operators: `record.health()`.
-        projections: keeps the search index at the end of the log.
+        projections: keep the engines at the end of the log, by the name of each.
         upkeep: does the tasks of maintenance when they are due.
         types: the document types, and their indexes.
     """
 
     settings: Settings
     record: Record
-    projections: Runner
+    projections: Runners
     upkeep: Upkeep
     types: Types
 
@@ -168,7 +169,7 @@ class Octavo:
             moved: Moved = asyncio.sleep
             if record.has_system:
                 self.projections = _projections(record, wakeup, engine, self.settings)
-                moved = self.projections.moved
+                moved = self.projections["search"].moved
                 opening.push_async_callback(self.projections.stop)
                 if self._background:
                     self.projections.start()
@@ -276,20 +277,15 @@ class Octavo:
         return self.default.watch(*paths, **options)
 
     async def drain(self, timeout_seconds: float = DRAIN_SECONDS) -> None:
-        """Bring the search index to the end of the log, or wait until the process that keeps it has.
+        """Bring every engine to the end of the log, or wait until the process that keeps it has.
 
         Raises:
-            PositionTimeout: it is not there in time.
+            PositionTimeout: one is not there in time.
         """
         record = self._open_record
         feed = Feed(record.system, self._open_parts.wakeup, shard=record.shard)
-        while True:
-            status = await self.projections.status()
-            behind = await feed.read(status.position, limit=1)
-            if not behind.events and not status.filling:
-                return
-            to = behind.events[0].position if behind.events else status.position
-            await self.projections.drain(to, timeout_seconds)
+        for runner in self.projections.values():
+            await _drain(runner, feed, timeout_seconds)
 
     async def maintain(self, *, dry_run: bool = False, progress: Progress = silent) -> list[Done]:
         """Every task of maintenance once, now; they are also done by themselves when they are due.
@@ -384,10 +380,22 @@ class Octavo:
         )
 
 
-def _projections(record: Record, wakeup: Wakeup, engine: SearchEngine, settings: Settings) -> Runner:
+def _projections(record: Record, wakeup: Wakeup, engine: SearchEngine, settings: Settings) -> Runners:
     feed = Feed(record.system, wakeup, shard=record.shard)
     projection = SearchProjection(record.system, feed, engine)
-    return Runner(projection, Lease(record.system, lease_name(settings.search)), wakeup)
+    search = Runner(projection, Lease(record.system, lease_name(settings.search)), wakeup)
+    return Runners({projection.name: search})
+
+
+async def _drain(runner: Runner, feed: Feed, timeout_seconds: float) -> None:
+    """Bring an engine to the end of the log: not to the gate, since an engine moves with events only."""
+    while True:
+        status = await runner.status()
+        behind = await feed.read(status.position, limit=1)
+        if not behind.events and not status.filling:
+            return
+        to = behind.events[0].position if behind.events else status.position
+        await runner.drain(to, timeout_seconds)
 
 
 def _skips(record: Record, wakeup: Wakeup) -> Skips:

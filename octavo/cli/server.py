@@ -55,7 +55,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 
     async def work() -> tuple[health.Report, list[upkeep.LastRun]]:
         async with session.open() as db:
-            return await health.report(db.record, [db.projections]), await upkeep.last_runs(db.record.system)
+            return await health.report(db.record, list(db.projections.values())), await upkeep.last_runs(
+                db.record.system
+            )
 
     told, runs = run(work)
     if as_json:
@@ -77,7 +79,7 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
 
     async def work() -> Any:
         async with session.open() as db:
-            return await health.checks(db.record, [db.projections])
+            return await health.checks(db.record, list(db.projections.values()))
 
     # What others left behind on the machine is worth a word, but does not keep this record from being opened.
     if all(check.ok or check.name == "leftovers" for check in checks):

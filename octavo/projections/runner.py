@@ -17,7 +17,7 @@ from octavo.errors import PositionTimeout
 from octavo.feed.wakeup import Wakeup
 from octavo.postgres.background import Background
 from octavo.postgres.lease import Lease
-from octavo.roles.search import Cursor
+from octavo.roles.state import Cursor
 from octavo.values.position import Position
 
 DRAIN_SECONDS = 60.0

@@ -1,8 +1,6 @@
 """What serves keyword search: the words every search engine takes and gives.
 
-An engine holds the words of current, live documents and where it stands in the log. Its cursor is kept in the
-engine itself, beside the effect, with a generation that changes when the engine is emptied: a cursor kept
-elsewhere would call an emptied engine "caught up".
+An engine holds the words of current, live documents and where it stands in the log; see `octavo.roles.state`.
 """
 
 from __future__ import annotations
@@ -13,32 +11,15 @@ from uuid import UUID
 
 import msgspec
 
+from octavo.roles.state import Cursor, DocumentEngine, Parked, Removed
 from octavo.text.passages import Passage
 from octavo.values.condition import Attribute, Field
-from octavo.values.position import Position
 
 # Around each match in a highlight: characters of Unicode's private use that no indexed text may hold.
 MATCH_START, MATCH_END = "\ue000", "\ue001"
 
-# Before the first document of a scan, as organization and id.
-NO_DOCUMENT = (UUID(int=0), UUID(int=0))
-
 # SQL over the columns of octavo.lookup and its arguments, numbered from the parameter given.
 Condition = Callable[[int], tuple[str, Sequence[object]]]
-
-
-class Cursor(msgspec.Struct, frozen=True):
-    """Where an engine stands: every event up to `position` is in it, or its document is parked.
-
-    Attributes:
-        generation: which filling of the engine this is.
-        scanned: while the engine is filled for the first time, the last document scanned, as organization
-            and id, both zero at the start; None when the scan is done and the log is followed.
-    """
-
-    generation: UUID
-    position: Position
-    scanned: tuple[UUID, UUID] | None = None
 
 
 class Searchable(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,26 +41,6 @@ class Searchable(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None
     configuration: str | None
     passages: Sequence[Passage]
-
-
-class Removed(msgspec.Struct, frozen=True):
-    """A document that is deleted or purged."""
-
-    organization: UUID
-    id: UUID
-
-
-class Parked(msgspec.Struct, frozen=True, kw_only=True):
-    """A document that an engine cannot take; what it held of it is gone, and the others go on.
-
-    `code` and `message` tell the error; they hold no stored value.
-    """
-
-    organization: UUID
-    id: UUID
-    version: int
-    code: str
-    message: str
 
 
 Change = Searchable | Removed | Parked
@@ -180,27 +141,12 @@ class Matching(msgspec.Struct, frozen=True):
     capped: bool
 
 
-class SearchEngine(Protocol):
+class SearchEngine(DocumentEngine[Change], Protocol):
     """What an engine does for keyword search; `octavo.testing` holds the suite every one must pass.
 
-    Guarantees: `search` gives live documents of the query's organization only, also while the engine lags;
-    `apply` is all or nothing, may be repeated, and moves the cursor in the same commit.
+    Guarantees beyond those of `DocumentEngine`: `search` gives live documents of the query's organization only,
+    also while the engine lags.
     """
-
-    async def position(self) -> Cursor:
-        """Where the engine stands."""
-        ...
-
-    async def apply(self, changes: Sequence[Change], before: Cursor, after: Cursor) -> Sequence[Parked]:
-        """Take changes and move the cursor, together.
-
-        Returns:
-            The documents parked: those given as such, and those the engine cannot take.
-
-        Raises:
-            Conflict: the engine is not at `before`; nothing was changed.
-        """
-        ...
 
     async def search(self, query: Query) -> Found:
         """One page of matches and the cursor it was read at."""
@@ -215,16 +161,4 @@ class SearchEngine(Protocol):
 
         Bounded, so not all of them; words of documents that are gone may be among them.
         """
-        ...
-
-    async def parked(self, organization: UUID | None = None) -> Sequence[Parked]:
-        """Documents the engine could not take, of one organization or of all."""
-        ...
-
-    async def erase(self, organization: UUID, documents: Sequence[UUID] | None = None) -> None:
-        """Forget documents, or everything of an organization; the cursor stays."""
-        ...
-
-    async def reset(self) -> Cursor:
-        """Forget everything and begin a new generation, to be filled from the start."""
         ...

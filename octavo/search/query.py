@@ -13,7 +13,8 @@ import msgspec
 
 from octavo.errors import InvalidFilter, InvalidInput, LimitExceeded, PositionTimeout
 from octavo.postgres.transaction import Runner
-from octavo.roles.search import Cursor, Found, Match, Order, Query, SearchEngine, Words
+from octavo.roles.search import Found, Match, Order, Query, SearchEngine, Words
+from octavo.roles.state import Cursor
 from octavo.search import facets as facets_of
 from octavo.search import pages, suggestions
 from octavo.search import synonyms as meanings

@@ -85,9 +85,9 @@ async def test_a_report_tells_how_far_search_is_behind(server: Server, fresh_dat
         await db.organizations.create("acme")
         acme = db.organization("acme")
         written = [await acme.documents.put("article", {"n": n}) for n in range(7)]
-        before = await health.report(db.record, [db.projections])
+        before = await health.report(db.record, list(db.projections.values()))
         await db.projections.drain(written[-1].position)
-        after = await health.report(db.record, [db.projections])
+        after = await health.report(db.record, list(db.projections.values()))
 
     assert (before.projections[0].events, before.projections[0].filling) == (7, True)
     assert before.projections[0].seconds > 0

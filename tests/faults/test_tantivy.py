@@ -14,7 +14,7 @@ import pytest
 
 from octavo.engines.search.tantivy_index import TantivyIndex
 from octavo.errors import Conflict, StorageFault
-from octavo.roles.search import Cursor
+from octavo.roles.state import Cursor
 
 # Writes document n and moves the cursor to n, in one commit, for ever; says when the first three are there.
 WRITER = """

@@ -23,20 +23,8 @@ from octavo.engines.search.postgres_words import vocabulary
 from octavo.postgres.pool import Row
 from octavo.postgres.record import Record
 from octavo.postgres.statements import load
-from octavo.roles.search import (
-    MATCH_END,
-    MATCH_START,
-    NO_DOCUMENT,
-    Change,
-    Cursor,
-    Found,
-    Match,
-    Matching,
-    Order,
-    Parked,
-    Place,
-    Query,
-)
+from octavo.roles.search import MATCH_END, MATCH_START, Change, Found, Match, Matching, Order, Place, Query
+from octavo.roles.state import NO_DOCUMENT, Cursor, Parked
 from octavo.values.condition import Attribute
 from octavo.values.position import Position
 

@@ -11,7 +11,8 @@ from octavo.errors import Conflict, InvalidInput, OctavoError, RecordFault
 from octavo.postgres.pool import Row, Runner
 from octavo.postgres.record import Record
 from octavo.postgres.statements import load
-from octavo.roles.search import NO_DOCUMENT, Change, Cursor, Parked, Searchable
+from octavo.roles.search import Change, Searchable
+from octavo.roles.state import NO_DOCUMENT, Cursor, Parked
 from octavo.text.passages import Passage
 from octavo.values.position import Position
 

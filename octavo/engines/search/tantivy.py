@@ -39,16 +39,15 @@ from octavo.roles.search import (
     MATCH_END,
     MATCH_START,
     Change,
-    Cursor,
     Found,
     Match,
     Matching,
     Order,
-    Parked,
     Place,
     Query,
     Searchable,
 )
+from octavo.roles.state import Cursor, Parked
 from octavo.values.condition import Attribute
 
 _sql = load("octavo.engines.search", "tantivy.sql")

@@ -20,7 +20,7 @@ import msgspec
 from uuid_utils.compat import uuid4
 
 from octavo.errors import Conflict, MissingExtra, StorageFault, Unavailable
-from octavo.roles.search import NO_DOCUMENT, Cursor, Parked
+from octavo.roles.state import NO_DOCUMENT, Cursor, Parked
 from octavo.values.position import Position
 
 # Changes of the fields below begin another folder, which is filled from the start.

@@ -9,17 +9,8 @@ from uuid import UUID
 import msgspec
 
 from octavo.postgres.record import Record
-from octavo.roles.search import (
-    MATCH_END,
-    MATCH_START,
-    Change,
-    Found,
-    Parked,
-    Query,
-    Removed,
-    Searchable,
-    SearchEngine,
-)
+from octavo.roles.search import MATCH_END, MATCH_START, Change, Found, Query, Searchable, SearchEngine
+from octavo.roles.state import Parked, Removed
 from octavo.search.parse import parse
 from octavo.store.scope import Limits, Scope
 from octavo.text.passages import Passage, split

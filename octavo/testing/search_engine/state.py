@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 import msgspec
 
 from octavo.errors import Conflict
-from octavo.roles.search import NO_DOCUMENT, Cursor, Parked
+from octavo.roles.state import NO_DOCUMENT, Cursor, Parked
 from octavo.store.filters import compile_lookup
 from octavo.testing.search_engine.library import Library
 from octavo.values.filter import parse as parse_filter

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from octavo.errors import InvalidFilter, InvalidInput, LimitExceeded, PositionTimeout
+from octavo.errors import InvalidFilter, LimitExceeded
 from octavo.postgres.transaction import Runner
-from octavo.roles.search import Found, Match, Order, Query, SearchEngine, Words
-from octavo.roles.state import Cursor
+from octavo.roles.search import Match, Order, Query, SearchEngine, Words
 from octavo.search import facets as facets_of
 from octavo.search import pages, suggestions
 from octavo.search import synonyms as meanings
 from octavo.search.facets import Facet
 from octavo.search.highlights import Style, highlight
+from octavo.search.narrowing import condition, filter_of, names
 from octavo.search.parse import parse
-from octavo.store.filters import compile_lookup
+from octavo.search.reading import (
+    WAIT_SECONDS,
+    Fallback,
+    Moved,
+    Reading,
+    Skips,
+    check_fallback,
+    wanted_position,
+)
 from octavo.store.synonyms import sets_with
-from octavo.values import position as positions
 from octavo.values.condition import Attribute, Filter, parse_subject
-from octavo.values.filter import parse as parse_filter
 from octavo.values.position import Position
 
-WAIT_SECONDS = 5.0
-_FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.002, 0.05
-
-Fallback = Literal["error", "stale"]
-Moved = Callable[[float], Awaitable[None]]
-# Whether the log of an organization has nothing between where an engine is and where it is wanted.
-Skips = Callable[[UUID, Position, Position], Awaitable[bool]]
+__all__ = ["WAIT_SECONDS", "Fallback", "Hit", "Hits", "Moved", "Search", "Skips"]
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,8 +121,7 @@ class Search:
     ) -> None:
         self._engine = engine
         self._runner = runner
-        self._moved = moved
-        self._skips = skips
+        self._reading = Reading("search", engine, moved=moved, skips=skips)
         self._max_limit = max_limit
 
     async def search(
@@ -172,21 +171,26 @@ class Search:
             PositionTimeout: the engine did not reach `after` in time, and `fallback` is "error".
         """
         began = time.monotonic()
-        if fallback not in get_args(Fallback):
-            raise InvalidInput(f"fallback = {fallback!r}", remedy='give "error" or "stale"')
-        wanted, counted = _position(after), facets_of.parse(facets, facet_values)
+        check_fallback(fallback)
+        wanted, counted = wanted_position(after), facets_of.parse(facets, facet_values)
         ask = partial(
             self._query,
             organization,
-            namespaces=_names(namespace),
-            types=_names(type),
-            filter=parse_filter(where) if where else None,
+            namespaces=names(namespace),
+            types=names(type),
+            filter=filter_of(where),
             order=_order(order),
             limit=limit,
             synonyms=synonyms,
         )
         query, mark = await ask(text, cursor=cursor)
-        found, stale = await self._find(query, wanted, began + wait_seconds, fallback)
+        found, stale = await self._reading.find(
+            partial(self._engine.search, query),
+            organization,
+            wanted=wanted,
+            deadline=began + wait_seconds,
+            fallback=fallback,
+        )
         corrected = None
         if fuzzy and cursor is None and not found.matches:
             corrected = await suggestions.corrected(self._engine, query, text)
@@ -226,9 +230,9 @@ class Search:
         query, _ = await self._query(
             organization,
             text,
-            namespaces=_names(namespace),
-            types=_names(type),
-            filter=parse_filter(where) if where else None,
+            namespaces=names(namespace),
+            types=names(type),
+            filter=filter_of(where),
         )
         return await suggestions.corrected(self._engine, query, text)
 
@@ -260,7 +264,7 @@ class Search:
             limit=limit,
             namespaces=namespaces,
             types=types,
-            condition=_condition(filter) if filter else None,
+            condition=condition(filter) if filter else None,
             order=order,
             after=pages.read(cursor, mark) if cursor else None,
         )
@@ -270,57 +274,6 @@ class Search:
         wanted = language if isinstance(language, str) else None
         sets = await sets_with(self._runner, organization, meanings.names(words), wanted)
         return meanings.expanded(words, sets) if sets else words
-
-    async def _find(
-        self, query: Query, wanted: Position | None, deadline: float, fallback: Fallback
-    ) -> tuple[Found, bool]:
-        """Search; when the answer is older than wanted, wait for the engine and search again."""
-        found = await self._engine.search(query)
-        if wanted is None or _has_reached(found.cursor, wanted):
-            return found, False
-        if await self._wait(query.organization, wanted, deadline):
-            return await self._engine.search(query), False
-        if fallback == "stale":
-            return found, True
-        raise PositionTimeout(
-            f"search has not reached {wanted} in time; it is at {found.cursor.position}",
-            remedy='wait longer (wait_seconds), allow fallback="stale", or see whether a process indexes at all',
-            position=str(found.cursor.position),
-        )
-
-    async def _wait(self, organization: UUID, wanted: Position, deadline: float) -> bool:
-        pause = _FIRST_LOOK_SECONDS
-        while (left := deadline - time.monotonic()) > 0:
-            await self._moved(min(pause, left))
-            cursor = await self._engine.position()
-            if _has_reached(cursor, wanted) or await self._lacks_nothing(organization, cursor, wanted):
-                return True
-            pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
-        return False
-
-    async def _lacks_nothing(self, organization: UUID, cursor: Cursor, wanted: Position) -> bool:
-        if self._skips is None or cursor.scanned is not None:
-            return False
-        return await self._skips(organization, cursor.position, wanted)
-
-
-def _has_reached(cursor: Cursor, wanted: Position) -> bool:
-    if cursor.position.shard != wanted.shard:
-        raise InvalidInput(
-            f"{wanted} is a position of shard {wanted.shard}, not {cursor.position.shard}",
-            remedy="use a position of the same organization",
-        )
-    return cursor.scanned is None and cursor.position >= wanted
-
-
-def _position(after: Position | str | None) -> Position | None:
-    return positions.parse(after) if isinstance(after, str) else after
-
-
-def _names(given: str | Sequence[str] | None) -> list[str] | None:
-    if given is None:
-        return None
-    return [given] if isinstance(given, str) else sorted(set(given))
 
 
 def _order(order: str | None) -> Order | None:
@@ -332,10 +285,6 @@ def _order(order: str | None) -> Order | None:
     if isinstance(subject, Attribute) and subject.kind == "labels":
         raise InvalidFilter("@labels is nothing to order by", remedy="order by another attribute or a field")
     return Order(subject, order.startswith("-"))
-
-
-def _condition(filter: Filter) -> Callable[[int], tuple[str, Sequence[object]]]:
-    return lambda first: compile_lookup(filter, first=first)
 
 
 def _hit(match: Match, words: Words, style: Style) -> Hit:

@@ -38,6 +38,7 @@ from octavo.settings import Settings, load
 from octavo.store import audit, organizations, retention
 from octavo.store.known import KnownTypes
 from octavo.store.organizations import Organization
+from octavo.store.remembered import Remembered
 from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin, parse_actor
 from octavo.values.position import Position
@@ -152,6 +153,7 @@ class Octavo:
         self.settings = settings
         self._models = [*types, *imported(settings.types)]
         self._known = KnownTypes()
+        self._statements = Remembered()
         self._background = background
         self._upcasters = upcasters or Upcasters()
         self._lifetimes = AsyncExitStack()
@@ -377,6 +379,7 @@ class Octavo:
             committed=self._parts.wakeup.committed,
             shard=self.record.shard,
             types=self._known,
+            statements=self._statements,
         )
 
 

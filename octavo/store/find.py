@@ -154,13 +154,19 @@ async def find_page(scope: Scope, question: Question, cursor: str | None = None)
     after = None if cursor is None else parse_cursor(cursor, question.fingerprint)
 
     def statement(indexes: tuple[TypeIndex, ...]) -> Statement:
-        return page_statement(structs.replace(question, indexes=indexes), scope.limits, after)
+        if after is not None:
+            return page_statement(structs.replace(question, indexes=indexes), scope.limits, after)
+        return scope.statements.given(
+            question.key(scope.limits),
+            indexes,
+            lambda: page_statement(structs.replace(question, indexes=indexes), scope.limits, None),
+        )
 
     rows = await _answered(scope, statement, question.indexes)
     # The last row may be the mark that says where looking ended: a page that is full by then is a page.
     if rows and (rows[0]["refused"] or (rows[-1]["refused"] and len(rows) <= question.limit)):
         raise _too_many(scope, question)
-    return _page(scope, rows, question.limit, question.include_body, question.fingerprint)
+    return _page(scope, rows, question.limit, question.include_body, lambda: question.fingerprint)
 
 
 async def count(
@@ -226,7 +232,7 @@ async def get_by_session(
     statement = session_statement(
         session, after, scope.limits, types=wanted, include_body=include_body, limit=limit
     )
-    return _page(scope, await fetch(scope, statement), limit, include_body, asked)
+    return _page(scope, await fetch(scope, statement), limit, include_body, lambda: asked)
 
 
 def as_filter(where: Mapping[str, Any] | Filter | None) -> Filter:
@@ -271,13 +277,15 @@ async def fetch(scope: Scope, statement: Statement) -> Sequence[Row]:
         ) from error
 
 
-def _page(scope: Scope, rows: Sequence[Row], limit: int, include_body: bool, question: str) -> Page:
+def _page(
+    scope: Scope, rows: Sequence[Row], limit: int, include_body: bool, question: Callable[[], str]
+) -> Page:
     body = None if include_body else _BODY_NOT_READ
     documents = [document_from_row(row, scope.shard, body=body) for row in rows[:limit]]
     if not documents or rows[0]["candidates"] <= len(documents):
         return Page(documents, None)
     last = rows[len(documents) - 1]
-    return Page(documents, str(Cursor(question, sort_value_text(last["key"]), last["id"])))
+    return Page(documents, str(Cursor(question(), sort_value_text(last["key"]), last["id"])))
 
 
 def _too_many(scope: Scope, question: Question) -> LimitExceeded:

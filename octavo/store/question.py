@@ -55,6 +55,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         """What its cursors are tied to."""
         return fingerprint(str(self.order), self.filter.fingerprint)
 
+    def key(self, limits: Limits) -> bytes:
+        """All that the statement of its first page depends on, but for the indexes."""
+        return msgspec.json.encode((msgspec.structs.replace(self, indexes=()), limits))
+
     @property
     def parts(self) -> list[Node]:
         """The conditions that must all hold."""

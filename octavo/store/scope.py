@@ -9,6 +9,7 @@ import msgspec
 
 from octavo.postgres.pool import Runner
 from octavo.store.known import KnownTypes
+from octavo.store.remembered import Remembered
 from octavo.values.actor import Origin
 
 
@@ -29,6 +30,7 @@ class Scope(msgspec.Struct, frozen=True):
         runner: the pool (each call commits by itself) or an open transaction (the caller commits).
         committed: told after a change was committed, to wake the readers of the log.
         types: the document types of the open database.
+        statements: those that were made for questions asked lately.
     """
 
     runner: Runner
@@ -39,6 +41,7 @@ class Scope(msgspec.Struct, frozen=True):
     committed: Callable[[], None]
     shard: int = 0
     types: KnownTypes = msgspec.field(default_factory=KnownTypes)
+    statements: Remembered = msgspec.field(default_factory=Remembered)
 
     def change(self, *arguments: object) -> tuple[object, ...]:
         """The arguments of a change: organization and origin first, as `changes.sql` numbers them."""

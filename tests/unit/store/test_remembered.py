@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import Any
 
 import pytest
@@ -68,22 +67,22 @@ def test_long_questions_are_not_kept():
     assert remembered.given(key, (), object) is not remembered.given(key, (), object)
 
 
-@pytest.mark.parametrize(("one", "other"), list(combinations(ALIKE, 2)), ids=str)
-def test_values_that_python_calls_equal_are_other_questions(one: Any, other: Any):
-    assert question({"a": one}).key(Limits()) != question({"a": other}).key(Limits())
+def test_values_that_python_calls_equal_are_other_questions():
+    keys = {question({"a": value}).key(Limits()) for value in ALIKE}
+
+    assert len(keys) == len(ALIKE)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        question({"b": 1}),
-        question({"@metadata.a": 1}),
-        question({"a": 1}, limit=11),
-        question({"a": 1}, include_body=False),
-        question({"a": 1}, projection=b"[]"),
-        question({"a": 1}, order=parse_order("@created_at")),
+        pytest.param(question({"b": 1}), id="field"),
+        pytest.param(question({"@metadata.a": 1}), id="source"),
+        pytest.param(question({"a": 1}, limit=11), id="limit"),
+        pytest.param(question({"a": 1}, include_body=False), id="body"),
+        pytest.param(question({"a": 1}, projection=b"[]"), id="projection"),
+        pytest.param(question({"a": 1}, order=parse_order("@created_at")), id="order"),
     ],
-    ids=str,
 )
 def test_every_part_of_a_question_tells(other: Question):
     assert question({"a": 1}).key(Limits()) != other.key(Limits())

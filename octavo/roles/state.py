@@ -81,10 +81,25 @@ def digest(held: Mapping[UUID, int]) -> Digest:
     return Digest(len(held), sum(seal(id, version) for id, version in held.items()))
 
 
+class Comparable(Protocol):
+    """What an engine tells of what it holds, so that it can be compared with the record."""
+
+    async def digests(self) -> Mapping[tuple[UUID, int], Digest]:
+        """What is held, by organization and bucket; buckets without documents may be left out."""
+        ...
+
+    async def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
+        """The documents of a bucket and the version held of each, parked ones not among them.
+
+        A document of which only a part is left has version 0, which no document has.
+        """
+        ...
+
+
 Change_contra = TypeVar("Change_contra", contravariant=True)
 
 
-class DocumentEngine(Protocol[Change_contra]):
+class DocumentEngine(Comparable, Protocol[Change_contra]):
     """What keeps an engine equal to the current documents, whatever it is asked for afterwards.
 
     Guarantees: `apply` may be repeated, moves the cursor in the same commit where the engine has commits and
@@ -119,16 +134,4 @@ class DocumentEngine(Protocol[Change_contra]):
 
     async def reset(self) -> Cursor:
         """Forget everything and begin a new generation, to be filled from the start."""
-        ...
-
-
-class Comparable(Protocol):
-    """What an engine tells of what it holds, so that it can be compared with the record."""
-
-    async def digests(self) -> Mapping[tuple[UUID, int], Digest]:
-        """What is held, by organization and bucket; buckets without documents may be left out."""
-        ...
-
-    async def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
-        """The documents of a bucket and the version held of each, parked ones not among them."""
         ...

@@ -24,7 +24,7 @@ from octavo.postgres.pool import Row
 from octavo.postgres.record import Record
 from octavo.postgres.statements import load
 from octavo.roles.search import MATCH_END, MATCH_START, Change, Found, Match, Matching, Order, Place, Query
-from octavo.roles.state import NO_DOCUMENT, Cursor, Parked
+from octavo.roles.state import NO_DOCUMENT, Cursor, Digest, Parked
 from octavo.values.condition import Attribute
 from octavo.values.position import Position
 
@@ -65,6 +65,14 @@ class PostgresSearch:
     async def parked(self, organization: UUID | None = None) -> Sequence[Parked]:
         """Documents that could not be indexed, 1,000 at most."""
         return await self._index.parked(organization)
+
+    async def digests(self) -> Mapping[tuple[UUID, int], Digest]:
+        """What is held, by organization and bucket: one scan of the passages and of their texts' keys."""
+        return await self._index.digests()
+
+    async def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
+        """The documents of a bucket with their versions; a document that lost a passage has version 0."""
+        return await self._index.held(organization, bucket)
 
     async def erase(self, organization: UUID, documents: Sequence[UUID] | None = None) -> None:
         """Forget documents, or everything of an organization."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from octavo.postgres.pool import Row, Runner
 from octavo.postgres.record import Record
 from octavo.postgres.statements import load
 from octavo.roles.search import Change, Searchable
-from octavo.roles.state import NO_DOCUMENT, Cursor, Parked
+from octavo.roles.state import NO_DOCUMENT, Cursor, Digest, Parked
 from octavo.text.passages import Passage
 from octavo.values.position import Position
 
@@ -67,6 +67,18 @@ class PostgresIndex:
             )
             for row in rows
         ]
+
+    async def digests(self) -> Mapping[tuple[UUID, int], Digest]:
+        """What is held, by organization and bucket."""
+        rows = await self._record.system.fetch(_sql.digests)
+        return {
+            (row["organization_id"], row["bucket"]): Digest(row["documents"], row["seals"]) for row in rows
+        }
+
+    async def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
+        """The documents of a bucket with their versions, 0 of one that is not whole."""
+        rows = await self._record.system.fetch(_sql.held, organization, bucket)
+        return {row["document_id"]: row["version"] for row in rows}
 
     async def erase(self, organization: UUID, documents: Sequence[UUID] | None) -> None:
         """Delete passages, texts and parked errors."""

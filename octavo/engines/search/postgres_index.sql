@@ -180,6 +180,55 @@ WHERE $1::uuid IS NULL OR organization_id = $1
 ORDER BY organization_id, document_id
 LIMIT 1000
 
+-- name: digests
+-- scope: system
+-- What is held, by organization and bucket: see octavo.roles.state. Of a document's passages the first one counts;
+-- one that lost another passage, or a text, adds to the sum what belongs to no document, and so is told apart.
+WITH passages AS (
+    SELECT
+        organization_id, get_byte(uuid_send(document_id), 15) AS bucket,
+        count(*) FILTER (WHERE ordinal = 0) AS documents,
+        count(*) AS rows,
+        abs(coalesce(sum(passages) FILTER (WHERE ordinal = 0), 0) - count(*)) AS lost,
+        coalesce(sum(
+            ('x' || left(md5(uuid_send(document_id) || int4send(version)), 8))::bit(32)::bigint
+        ) FILTER (WHERE ordinal = 0), 0) AS seals
+    FROM octavo.search_passage
+    GROUP BY 1, 2
+),
+texts AS (
+    SELECT organization_id, get_byte(uuid_send(document_id), 15) AS bucket, count(*) AS rows
+    FROM octavo.search_text
+    GROUP BY 1, 2
+)
+SELECT
+    organization_id, bucket, coalesce(passages.documents, 0) AS documents,
+    (coalesce(passages.seals + passages.lost, 0) + abs(coalesce(passages.rows, 0) - coalesce(texts.rows, 0)))::bigint
+        AS seals
+FROM passages
+FULL JOIN texts USING (organization_id, bucket)
+
+-- name: held
+-- scope: system
+-- $1 organization, $2 bucket. Version 0 of a document that is not whole.
+SELECT
+    coalesce(passages.document_id, texts.document_id) AS document_id,
+    CASE WHEN passages.is_whole AND passages.rows = texts.rows THEN passages.version ELSE 0 END AS version
+FROM (
+    SELECT
+        document_id, count(*) AS rows, max(version) AS version,
+        count(*) = max(passages) AND min(version) = max(version) AS is_whole
+    FROM octavo.search_passage
+    WHERE organization_id = $1 AND get_byte(uuid_send(document_id), 15) = $2
+    GROUP BY document_id
+) AS passages
+FULL JOIN (
+    SELECT document_id, count(*) AS rows
+    FROM octavo.search_text
+    WHERE organization_id = $1 AND get_byte(uuid_send(document_id), 15) = $2
+    GROUP BY document_id
+) AS texts ON texts.document_id = passages.document_id
+
 -- name: settle
 -- scope: system
 SELECT octavo.settle_search()

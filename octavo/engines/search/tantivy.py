@@ -47,7 +47,7 @@ from octavo.roles.search import (
     Query,
     Searchable,
 )
-from octavo.roles.state import Cursor, Parked
+from octavo.roles.state import Cursor, Digest, Parked
 from octavo.values.condition import Attribute
 
 _sql = load("octavo.engines.search", "tantivy.sql")
@@ -123,6 +123,14 @@ class TantivySearch:
     async def parked(self, organization: UUID | None = None) -> Sequence[Parked]:
         """Documents that could not be indexed, 1,000 at most."""
         return (await self._current()).parked(organization)
+
+    async def digests(self) -> Mapping[tuple[UUID, int], Digest]:
+        """What is held, by organization and bucket: columns are read, and nothing that is stored."""
+        return await asyncio.to_thread((await self._current()).digests)
+
+    async def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
+        """The documents of a bucket with their versions."""
+        return await asyncio.to_thread((await self._current()).held, organization, bucket)
 
     async def erase(self, organization: UUID, documents: Sequence[UUID] | None = None) -> None:
         """Forget documents, or everything of an organization.

@@ -17,10 +17,11 @@ from uuid import UUID
 
 import msgspec
 
-from octavo.engines.search.tantivy_index import TantivyIndex, key, organization_trait
+from octavo.engines.search.tantivy_index import TantivyIndex, bucket_trait, key, organization_trait
 from octavo.engines.search.word_forms import WordForms, words_of
 from octavo.errors import LimitExceeded
 from octavo.roles.search import Searchable
+from octavo.roles.state import bucket, seal
 from octavo.text.passages import Passage
 
 # As much of one passage as every engine takes; a projection makes them a thousand times smaller.
@@ -30,6 +31,7 @@ GAP = "·"
 # Between texts that are no neighbours: no phrase reaches over it.
 _BREAK = f" {GAP} {GAP} "
 _SHORT_DESCRIPTION = 240
+_LOW = 0xFFFF_FFFF_FFFF_FFFF
 
 Forms = Mapping[str, str | None]
 
@@ -128,6 +130,7 @@ def _passage(prepared: Prepared, passage: Passage, index: TantivyIndex, trait: s
     texts, rough = [_joined(marked, words, prepared.forms)], words
     spoken = set(words)
     if passage.ordinal == 0:
+        _add_seal(made, document)
         weighed = dict(_weighed(prepared, marked))
         for name, text in weighed.items():
             made.add_text(name, text)
@@ -164,8 +167,19 @@ def _made(document: Searchable, index: TantivyIndex, trait: str) -> Any:
     made.add_text("namespace", document.namespace)
     made.add_text("type", document.type)
     made.add_unsigned("high", document.id.int >> 64)
-    made.add_unsigned("low", document.id.int & 0xFFFF_FFFF_FFFF_FFFF)
+    made.add_unsigned("low", document.id.int & _LOW)
     return made
+
+
+def _add_seal(made: Any, document: Searchable) -> None:
+    """What is compared with the record: once a document, with its first passage."""
+    number = bucket(document.id)
+    for trait in (bucket_trait(number), bucket_trait(number, document.organization)):
+        made.add_text("trait", trait)
+    made.add_unsigned("owner_high", document.organization.int >> 64)
+    made.add_unsigned("owner_low", document.organization.int & _LOW)
+    made.add_unsigned("version", document.version)
+    made.add_unsigned("seal", seal(document.id, document.version))
 
 
 def _weighed(prepared: Prepared, marked: str) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,16 +20,17 @@ import msgspec
 from uuid_utils.compat import uuid4
 
 from octavo.errors import Conflict, MissingExtra, StorageFault, Unavailable
-from octavo.roles.state import NO_DOCUMENT, Cursor, Parked
+from octavo.roles.state import BUCKETS, NO_DOCUMENT, Cursor, Digest, Parked
 from octavo.values.position import Position
 
 # Changes of the fields below begin another folder, which is filled from the start.
-FORMAT = "1"
+FORMAT = "2"
 HEAP_BYTES = 64 * 1024 * 1024
 OPENING_SECONDS = 10.0
 MOST_PARKED = 1_000
 
 _FIELDS = ("title", "preview", "description", "text", "whole", "rough")
+_OWNER = ("owner_high", "owner_low")
 _CURSOR, _PARKED = "cursor", "parked"
 _COMMITTED = "meta.json"
 _PAUSE_SECONDS = 0.02
@@ -135,6 +136,32 @@ class TantivyIndex:
         found = searcher.search(self.trait(trait), MOST_PARKED, count=False)
         parked = [msgspec.msgpack.decode(shown(searcher, place), type=Parked) for _, place in found.hits]
         return sorted(parked, key=lambda one: (one.organization, one.id))
+
+    def digests(self) -> Mapping[tuple[UUID, int], Digest]:
+        """What the last commit holds, by organization and bucket; read from columns, a bucket at a time."""
+        searcher = self.snapshot().searcher
+        found: dict[tuple[UUID, int], Digest] = {}
+        for number in range(BUCKETS):
+            sums: dict[tuple[int, int], tuple[int, int]] = {}
+            for high, low, seal in self._columns(searcher, bucket_trait(number), *_OWNER, "seal"):
+                documents, seals = sums.get((high, low), (0, 0))
+                sums[high, low] = documents + 1, seals + seal
+            found |= {(_uuid(*owner), number): Digest(*sums[owner]) for owner in sums}
+        return found
+
+    def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
+        """The documents of a bucket of an organization, with their versions."""
+        trait = bucket_trait(bucket, organization)
+        rows = self._columns(self.snapshot().searcher, trait, "high", "low", "version")
+        return {_uuid(high, low): version for high, low, version in rows}
+
+    def _columns(self, searcher: Any, trait: str, *names: str) -> Iterator[tuple[int, ...]]:
+        """Numbers of everything with a trait."""
+        most = searcher.doc_freq("trait", trait)  # those that are deleted count too
+        if not most:
+            return iter(())
+        places = [place for _, place in searcher.search(self.trait(trait), most, count=False).hits]
+        return zip(*(searcher.fast_field_values(name, places) for name in names), strict=True)
 
     def parked_document(self, parked: Parked) -> Any:
         """What is stored of a parked document."""
@@ -266,6 +293,15 @@ def parked_trait(organization: UUID) -> str:
     return f"{organization.hex}:parked"
 
 
+def bucket_trait(bucket: int, organization: UUID | None = None) -> str:
+    """What one document of the index has for each document that is held: of its bucket, and of its organization's."""
+    return f"{organization.hex if organization else ''}:bucket:{bucket}"
+
+
+def _uuid(high: int, low: int) -> UUID:
+    return UUID(int=high << 64 | low)
+
+
 def shown(searcher: Any, place: Any) -> Any:
     """What is stored of a document of the index, as bytes; None of a document as a whole."""
     return searcher.doc(place).get_first("shown")
@@ -279,7 +315,7 @@ def _schema(of: ModuleType) -> Any:
         builder.add_text_field(name, tokenizer_name="words", index_option="position")
     # The words as they are written, for whoever misspelt one: without their places.
     builder.add_text_field("spoken", tokenizer_name="words", index_option="basic")
-    for name in ("high", "low"):
+    for name in ("high", "low", *_OWNER, "version", "seal"):
         builder.add_unsigned_field(name, fast=True)
     builder.add_bytes_field("shown", stored=True)
     return builder.build()

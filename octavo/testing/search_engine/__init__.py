@@ -10,6 +10,7 @@ The suite asks for two fixtures: `library` and `other`, two organizations of one
 pages, counts and isolation must be as the suite says; scores may differ.
 """
 
+from octavo.testing.search_engine.comparing import Comparing
 from octavo.testing.search_engine.counting import Counting
 from octavo.testing.search_engine.library import Library, marked
 from octavo.testing.search_engine.matching import Matching
@@ -19,5 +20,5 @@ from octavo.testing.search_engine.state import State
 __all__ = ["Library", "SearchEngineSuite", "marked"]
 
 
-class SearchEngineSuite(Matching, Ranking, State, Counting):
+class SearchEngineSuite(Matching, Ranking, State, Comparing, Counting):
     """Everything an engine of the search role must do."""

@@ -1,0 +1,301 @@
+"""Search by meaning: a text, a vector or a document in, the nearest documents out, read as keyword search reads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+
+from octavo.errors import InvalidInput, LimitExceeded, NotFound
+from octavo.roles.embedder import Embedder
+from octavo.roles.state import Cursor
+from octavo.roles.vectors import Near, Nearest, NearestQuery, VectorEngine
+from octavo.search.narrowing import condition, filter_of, names
+from octavo.search.reading import (
+    WAIT_SECONDS,
+    Fallback,
+    Moved,
+    Reading,
+    Skips,
+    check_fallback,
+    wanted_position,
+)
+from octavo.values.position import Position
+
+if TYPE_CHECKING:
+    from octavo.roles.embedder import Vector
+
+__all__ = ["Neighbours", "Semantic"]
+
+MAX_CHARACTERS = 10_000
+
+
+class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
+    """The nearest documents, the nearest first.
+
+    Attributes:
+        asked: how many were asked for; fewer came when fewer pass the filters.
+        exact: every vector that passes the filters was compared, so nothing nearer exists.
+        position: up to where in the log the engine had read.
+        stale: the engine was behind `after`, and the caller allowed it.
+        took_ms: how long it took, embedding and waiting included, in milliseconds.
+    """
+
+    hits: Sequence[Near]
+    asked: int
+    exact: bool
+    position: Position
+    stale: bool
+    took_ms: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as plain data."""
+        return {
+            **msgspec.structs.asdict(self),
+            "hits": [{**msgspec.structs.asdict(hit), "id": str(hit.id)} for hit in self.hits],
+            "position": str(self.position),
+        }
+
+
+class Semantic:
+    """Semantic search over one engine and the embedder of its model.
+
+    Args:
+        engine: what serves it.
+        embedder: makes vectors of what is looked for.
+        moved, skips: as `octavo.search.reading.Reading` has them.
+        max_limit: documents of one answer at most.
+
+    Raises:
+        InvalidInput: engine and embedder are of different models, whose vectors must not be compared.
+    """
+
+    def __init__(
+        self,
+        engine: VectorEngine,
+        embedder: Embedder,
+        *,
+        moved: Moved = asyncio.sleep,
+        skips: Skips | None = None,
+        max_limit: int = 1_000,
+    ) -> None:
+        if engine.model != embedder.model:
+            raise InvalidInput(
+                f"the vectors are of {engine.model.key}, and the embedder is {embedder.model.key}",
+                remedy="set the embedder that filled the engine, or fill an engine with this one",
+            )
+        self._engine = engine
+        self._embedder = embedder
+        self._reading = Reading("semantic search", engine, moved=moved, skips=skips)
+        self._max_limit = max_limit
+
+    async def search(
+        self,
+        organization: UUID,
+        query: str | Sequence[float] | Vector,
+        *,
+        namespace: str | Sequence[str] | None = None,
+        type: str | Sequence[str] | None = None,
+        language: str | Sequence[str] | None = None,
+        author: str | Sequence[str] | None = None,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+        where: Mapping[str, Any] | None = None,
+        limit: int = 10,
+        least_similarity: float = -1.0,
+        exact: bool | None = None,
+        without: Sequence[UUID] = (),
+        after: Position | str | None = None,
+        wait_seconds: float = WAIT_SECONDS,
+        fallback: Fallback = "error",
+    ) -> Neighbours:
+        """The documents that mean most nearly the same.
+
+        Args:
+            query: a text, or a vector of the engine's model.
+            namespace, type, language, author: only these; an author is `kind:id`.
+            created_from, created_to: only documents made at or after, and at or before; with an offset from UTC.
+            where: a filter, asked of the documents' current state; see `octavo.values.filter`.
+            limit: documents at most, 1 to `max_limit`.
+            least_similarity: nothing below it, -1 to 1.
+            exact: True compares with every vector that passes the filters; None lets the engine choose, and
+                `Neighbours.exact` tells what it did.
+            without: documents that are not wanted.
+            after, wait_seconds, fallback: as in keyword search.
+
+        Raises:
+            InvalidInput, InvalidFilter, LimitExceeded: nothing was searched.
+            PositionTimeout: the engine did not reach `after` in time, and `fallback` is "error".
+            Unavailable: the embedder or the engine does not answer.
+        """
+        began = time.monotonic()
+        check_fallback(fallback)
+        wanted = wanted_position(after)
+        narrowed = self._narrowed(
+            organization,
+            limit,
+            least_similarity,
+            namespaces=names(namespace),
+            types=names(type),
+            languages=names(language),
+            authors=names(author),
+            created_from=_instant("created_from", created_from),
+            created_to=_instant("created_to", created_to),
+            where=where,
+            exact=exact,
+            without=tuple(without),
+        )
+        question = narrowed(vector=await self._vector(query))
+        found, stale = await self._reading.find(
+            partial(self._engine.nearest, question),
+            organization,
+            wanted=wanted,
+            deadline=began + wait_seconds,
+            fallback=fallback,
+        )
+        return _neighbours(found, limit, stale, began)
+
+    async def similar(
+        self,
+        organization: UUID,
+        document: UUID,
+        *,
+        after: Position | str | None = None,
+        wait_seconds: float = WAIT_SECONDS,
+        fallback: Fallback = "error",
+        **options: Any,
+    ) -> Neighbours:
+        """The documents most like one, which is left out: nearest to the mean of its passages' vectors.
+
+        Args:
+            document: of the same organization, with text; not deleted.
+            after, wait_seconds, fallback: as in keyword search.
+            **options: what narrows `search`.
+
+        Raises:
+            NotFound: the engine holds no passages of the document (yet).
+            Further what `search` raises.
+        """
+        began = time.monotonic()
+        check_fallback(fallback)
+
+        async def held() -> _Held:
+            cursor = await self._engine.position()
+            vectors = await self._engine.vectors(organization, [document])
+            return _Held(vectors.get(document, ()), cursor)
+
+        of_document, stale = await self._reading.find(
+            held,
+            organization,
+            wanted=wanted_position(after),
+            deadline=began + wait_seconds,
+            fallback=fallback,
+        )
+        if not of_document.vectors:
+            raise NotFound(
+                f"there are no vectors of document {document}",
+                remedy="pass after= with the position of its write; a document without text has none",
+            )
+        without = [document, *options.pop("without", ())]
+        found = await self.search(organization, _mean(of_document.vectors), without=without, **options)
+        took_ms = (time.monotonic() - began) * 1000
+        return msgspec.structs.replace(found, stale=stale, took_ms=took_ms)
+
+    def _narrowed(
+        self,
+        organization: UUID,
+        limit: int,
+        least_similarity: float,
+        *,
+        where: Mapping[str, Any] | None,
+        **narrowing: Any,
+    ) -> partial[NearestQuery]:
+        """The question without its vector, looked at before anything is embedded."""
+        if not 1 <= limit <= self._max_limit:
+            raise LimitExceeded(
+                f"limit = {limit}", remedy=f"give 1 to {self._max_limit}", limit=self._max_limit, actual=limit
+            )
+        if not -1 <= least_similarity <= 1:
+            raise InvalidInput(f"least_similarity = {least_similarity!r}", remedy="give -1 to 1")
+        filter = filter_of(where)
+        return partial(
+            NearestQuery,
+            organization=organization,
+            limit=limit,
+            least_similarity=least_similarity,
+            condition=condition(filter) if filter else None,
+            **narrowing,
+        )
+
+    async def _vector(self, query: str | Sequence[float] | Vector) -> Vector:
+        """What is looked for as a vector of length 1."""
+        if not isinstance(query, str):
+            return _given(query, self._engine.model.dimensions)
+        if not query.strip():
+            raise InvalidInput("there is nothing to look for", remedy="give a text, or a vector")
+        if len(query) > MAX_CHARACTERS:
+            raise LimitExceeded(
+                f"the text to look for has {len(query)} characters",
+                remedy=f"give at most {MAX_CHARACTERS}; to compare a whole document, ask what is similar to it",
+                limit=MAX_CHARACTERS,
+                actual=len(query),
+            )
+        [vector] = await self._embedder.embed([query], "query")
+        return vector
+
+
+class _Held(msgspec.Struct, frozen=True):
+    """The vectors of a document, and where the engine stood before they were read."""
+
+    vectors: Sequence[Vector]
+    cursor: Cursor
+
+
+def _given(numbers: Sequence[float] | Vector, dimensions: int) -> Vector:
+    import numpy as np  # noqa: PLC0415 - of the extra `vectors`
+
+    try:
+        vector = np.asarray(numbers, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput("the vector is no list of numbers", remedy="give floats") from error
+    length = float(np.linalg.norm(vector)) if vector.shape == (dimensions,) else 0.0
+    if vector.shape != (dimensions,) or not np.isfinite(vector).all() or length == 0.0:
+        raise InvalidInput(
+            f"a vector of shape {vector.shape} cannot be looked for",
+            remedy=f"give {dimensions} finite numbers that are not all 0, made by the same model",
+        )
+    return np.asarray(vector / length, dtype=np.float32)
+
+
+def _mean(vectors: Sequence[Vector]) -> Vector:
+    """The mean of a document's passages; where they cancel out, the first of them."""
+    import numpy as np  # noqa: PLC0415 - of the extra `vectors`
+
+    mean = np.mean(np.stack(list(vectors)), axis=0)
+    return np.asarray(mean if np.linalg.norm(mean) > 0 else vectors[0], dtype=np.float32)
+
+
+def _instant(name: str, moment: datetime | None) -> datetime | None:
+    if moment is not None and moment.tzinfo is None:
+        raise InvalidInput(
+            f"{name} = {moment.isoformat()} does not say its offset from UTC",
+            remedy="give a datetime with tzinfo",
+        )
+    return moment
+
+
+def _neighbours(found: Nearest, limit: int, stale: bool, began: float) -> Neighbours:
+    return Neighbours(
+        hits=found.matches,
+        asked=limit,
+        exact=found.exact,
+        position=found.cursor.position,
+        stale=stale,
+        took_ms=(time.monotonic() - began) * 1000,
+    )

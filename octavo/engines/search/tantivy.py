@@ -20,7 +20,11 @@ from uuid import UUID
 import msgspec
 
 from octavo.engines.search import tantivy_documents as stored
-from octavo.engines.search.tantivy_documents import Prepared, Shown
+from octavo.engines.search.candidates import AT_ONCE, EVERYTHING, FIRST_LOOK, FURTHER, filled, ordered
+from octavo.engines.search.life import Life, life_of
+from octavo.engines.search.meaning import Meaning, marked
+from octavo.engines.search.prepared import Prepared, prepared
+from octavo.engines.search.tantivy_documents import Shown
 from octavo.engines.search.tantivy_index import (
     Snapshot,
     TantivyIndex,
@@ -29,38 +33,14 @@ from octavo.engines.search.tantivy_index import (
     organization_trait,
     shown,
 )
-from octavo.engines.search.tantivy_query import Builder, Meaning, meaning
+from octavo.engines.search.tantivy_query import Builder, asked
 from octavo.engines.search.word_forms import WordForms
-from octavo.errors import InvalidInput, OctavoError, RecordFault
 from octavo.postgres.pool import Row
 from octavo.postgres.record import Record
-from octavo.postgres.statements import load
-from octavo.roles.search import (
-    MATCH_END,
-    MATCH_START,
-    Change,
-    Found,
-    Match,
-    Matching,
-    Order,
-    Place,
-    Query,
-    Searchable,
-)
+from octavo.roles.search import Change, Found, Match, Matching, Order, Place, Query
 from octavo.roles.state import Cursor, Digest, Parked
-from octavo.values.condition import Attribute
 
-_sql = load("octavo.engines.search", "tantivy.sql")
-
-# Candidates looked at in one answer; those of the first look, which is enough for most pages.
-EVERYTHING = 100_000
-FIRST_LOOK = 64
-FURTHER = 8
-# Loading more than so many candidates is left to a thread, so that others are served meanwhile.
-AT_ONCE = 2_000
 WORDS = 10_000
-
-_MARKED = rf"{MATCH_START}\g<0>{MATCH_END}"
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -114,11 +94,10 @@ class TantivySearch:
     async def apply(self, changes: Sequence[Change], before: Cursor, after: Cursor) -> Sequence[Parked]:
         """Take changes and move the cursor in one commit; see the role."""
         index = await self._current()
-        await stored.learn([one for one in changes if isinstance(one, Searchable)], self._forms)
-        prepared = [await self._prepared(change) for change in changes]
+        ready = await prepared(changes, self._forms)
         async with self._writing:
-            await asyncio.to_thread(index.write, _writes(index, prepared), before, after)
-        return [one for one in prepared if isinstance(one, Parked)]
+            await asyncio.to_thread(index.write, _writes(index, ready), before, after)
+        return [one for one in ready if isinstance(one, Parked)]
 
     async def parked(self, organization: UUID | None = None) -> Sequence[Parked]:
         """Documents that could not be indexed, 1,000 at most."""
@@ -183,30 +162,17 @@ class TantivySearch:
     async def _current(self) -> TantivyIndex:
         """The index of the record's present life."""
         if self._index is None or self._epoch != self._record.epoch:
-            row = await self._record.app.fetchrow(_sql.life)
-            assert row is not None
-            place = f"record-{row['system_identifier']}-{row['database']}"
-            life = f"{place}-{row['number']}"
-            self._index, self._epoch = (
-                TantivyIndex(self._folder / life, shard=self._record.shard),
-                self._record.epoch,
-            )
-            await asyncio.to_thread(_forget_other_lives, self._folder, place, life)
+            life = await life_of(self._record.app)
+            index = TantivyIndex(self._folder / life.name, shard=self._record.shard)
+            self._index, self._epoch = index, self._record.epoch
+            await asyncio.to_thread(_forget_other_lives, self._folder, life)
         return self._index
 
     async def _question(self, query: Query) -> Question:
         index = await self._current()
         snapshot = index.snapshot()
-        known = await meaning(query, snapshot, self._forms)
+        known = await asked(query, snapshot, self._forms)
         return Question(query, snapshot, known, Builder(index, query, snapshot.searcher))
-
-    async def _prepared(self, change: Change) -> Change | Prepared:
-        if not isinstance(change, Searchable):
-            return change
-        try:
-            return await stored.prepare(change, self._forms)
-        except (InvalidInput, RecordFault) as error:
-            return _parked(change, error)
 
     async def _ranked(self, question: Question) -> Found:
         query = question.query
@@ -215,7 +181,7 @@ class TantivySearch:
         while True:
             found = await _candidates(question, look)
             behind = [one for one in found.best if after is None or _is_behind(one, after)]
-            page += await self._filled(query, behind, query.limit + 1 - len(page))
+            page += await filled(self._record.app, query, behind, query.limit + 1 - len(page))
             if len(page) > query.limit or found.complete or look >= EVERYTHING:
                 break
             if behind:
@@ -228,31 +194,10 @@ class TantivySearch:
             cursor=question.snapshot.cursor,
         )
 
-    async def _filled(
-        self, query: Query, candidates: Sequence[Candidate], wanted: int
-    ) -> list[tuple[Candidate, Row]]:
-        """The first of the candidates that are live and pass the filter, at least as many as wanted if there are."""
-        kept: list[tuple[Candidate, Row]] = []
-        start, size = 0, wanted if query.condition is None else max(wanted, FIRST_LOOK)
-        while start < len(candidates) and len(kept) < wanted:
-            chunk = candidates[start : start + size]
-            live = await self._live(query, [one.id for one in chunk])
-            kept += [(one, live[one.id]) for one in chunk if one.id in live]
-            start, size = start + size, min(size * FURTHER, AT_ONCE)
-        return kept
-
     async def _ordered(self, question: Question, order: Order) -> Found:
         query, found = question.query, await _candidates(question, EVERYTHING)
         by_id = {one.id: one for one in found.best}
-        arguments = (
-            query.organization,
-            list(by_id),
-            *_sort_key(order),
-            query.after and query.after.id,
-            query.after and query.after.value,
-            query.limit + 1,
-        )
-        rows = await self._rows(_sql.descending if order.descending else _sql.ascending, query, arguments)
+        rows = await ordered(self._record.app, query, order, list(by_id))
         return Found(
             matches=[
                 _match(question, by_id[row["id"]], row, row["sort_value"]) for row in rows[: query.limit]
@@ -261,18 +206,6 @@ class TantivySearch:
             capped=not found.complete,
             cursor=question.snapshot.cursor,
         )
-
-    async def _live(self, query: Query, ids: Sequence[UUID]) -> dict[UUID, Row]:
-        """Those of the candidates that are live and pass the filter."""
-        statement = _sql.live if query.condition is None else _sql.live_filtered
-        rows = await self._rows(statement, query, (query.organization, ids))
-        return {row["id"]: row for row in rows}
-
-    async def _rows(self, statement: str, query: Query, arguments: Sequence[object]) -> Sequence[Row]:
-        if query.condition is None:
-            return await self._record.app.fetch(statement.format(condition="true"), *arguments)
-        condition, values = query.condition(len(arguments) + 1)
-        return await self._record.app.fetch(statement.format(condition=condition), *arguments, *values)
 
 
 def _match(question: Question, candidate: Candidate, row: Row, value: float | bytes) -> Match:
@@ -289,7 +222,7 @@ def _match(question: Question, candidate: Candidate, row: Row, value: float | by
         score=candidate.score,
         start=passage.start,
         end=passage.end,
-        highlight=_highlight(passage, question.meaning),
+        highlight=marked(passage.text, passage.forms, question.meaning),
         place=Place(0, value, candidate.id),
     )
 
@@ -305,9 +238,9 @@ def _passage(question: Question, candidate: Candidate) -> Shown:
     return msgspec.msgpack.decode(data, type=Shown)
 
 
-def _writes(index: TantivyIndex, prepared: Sequence[Change | Prepared]) -> Callable[[Any], None]:
+def _writes(index: TantivyIndex, changes: Sequence[Change | Prepared]) -> Callable[[Any], None]:
     def write(writer: Any) -> None:
-        for one in prepared:
+        for one in changes:
             about = one.document if isinstance(one, Prepared) else one
             writer.delete_documents_by_term("key", key(about.organization, about.id))
             if isinstance(one, Prepared):
@@ -319,10 +252,10 @@ def _writes(index: TantivyIndex, prepared: Sequence[Change | Prepared]) -> Calla
     return write
 
 
-def _forget_other_lives(folder: Path, place: str, life: str) -> None:
+def _forget_other_lives(folder: Path, life: Life) -> None:
     """Before a restore the record had documents that it may not have any more: nothing of them is kept."""
-    for other in folder.glob(f"{place}-*"):
-        if other.name != life:
+    for other in folder.glob(f"{life.record}-*"):
+        if other.name != life.name:
             shutil.rmtree(other, ignore_errors=True)
 
 
@@ -359,29 +292,3 @@ def _look(searcher: Any, matching: Any, look: int, most: int) -> Candidates:
 
 def _is_behind(candidate: Candidate, place: Place) -> bool:
     return (candidate.score, candidate.id.int) < (place.value, place.id.int)
-
-
-def _highlight(passage: Shown, asked: Meaning) -> str:
-    """The passage with its matching words between marks."""
-    whole, beginnings, forms = asked.whole_forms, asked.beginnings, passage.forms
-    inflected = {
-        word for word, form in forms.items() if form in whole or (beginnings and form.startswith(beginnings))
-    }
-    plain = {word for word in whole if forms.get(word, word) in whole}
-    return asked.pattern(frozenset(inflected | plain)).sub(_MARKED, passage.text)
-
-
-def _sort_key(order: Order) -> tuple[str, list[str] | None]:
-    if isinstance(order.subject, Attribute):
-        return order.subject.name, None
-    return "@metadata" if order.subject.source == "metadata" else "", list(order.subject.path)
-
-
-def _parked(document: Searchable, error: OctavoError) -> Parked:
-    return Parked(
-        organization=document.organization,
-        id=document.id,
-        version=document.version,
-        code=error.code,
-        message=error.message,
-    )

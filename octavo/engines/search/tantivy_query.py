@@ -11,19 +11,16 @@ three its rarity is added several times: more often than a word's frequency in t
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
-from octavo.engines.search import lexemes
 from octavo.engines.search import tantivy_documents as stored
+from octavo.engines.search.meaning import Asked, Meaning, meaning
+from octavo.engines.search.prepared import GAP
 from octavo.engines.search.tantivy_index import Snapshot, TantivyIndex, key
-from octavo.engines.search.word_forms import PLAIN, WordForms, asked_words_of
-from octavo.roles.search import Query, Term, Words
+from octavo.engines.search.word_forms import WordForms
+from octavo.roles.search import Query
 from octavo.text.language import CONFIGURATIONS
 
 WEIGHTS = {"title": 11.0, "preview": 4.4, "description": 2.2}
@@ -32,69 +29,11 @@ _APART = 0.01
 _STEM, _SHORTEST_STEM, _ROUGH = 0.6, 3, 0.05
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """A term as a language indexes it: its words with gaps, and whether the last one may go on."""
-
-    forms: tuple[str | None, ...]
-    begins: bool
-
-
-class Meaning(msgspec.Struct, frozen=True, dict=True):
-    """What a query means in the languages of its organization.
-
-    Attributes:
-        alternatives: for each alternative and language, the terms that all must match.
-        excluded: terms none of which may match.
-        rough: for each alternative, the words that documents without a dictionary may resemble.
-        has_long: whether there are documents of several passages.
-    """
-
-    alternatives: Sequence[Sequence[Sequence[Asked]]]
-    excluded: Sequence[Asked]
-    rough: Sequence[Sequence[str]]
-    has_long: bool
-
-    @cached_property
-    def terms(self) -> list[Asked]:
-        """All that is looked for, once each."""
-        return list({term: None for one in self.alternatives for terms in one for term in terms})
-
-    @cached_property
-    def whole_forms(self) -> set[str]:
-        """The words that are looked for as they are."""
-        return {form for term in self.terms for form in term.forms[: -1 if term.begins else None] if form}
-
-    def pattern(self, words: frozenset[str]) -> re.Pattern[str]:
-        """What finds these words, and those that begin as asked; made once for all passages with the same."""
-        if words not in self._patterns:
-            either = [re.escape(word) for word in sorted(words, key=len, reverse=True)]
-            either += [rf"{re.escape(beginning)}[^\W_]*" for beginning in self.beginnings]
-            found = rf"(?<![^\W_])(?:{'|'.join(either)})(?![^\W_])" if either else r"(?!)"
-            self._patterns[words] = re.compile(found, re.IGNORECASE)
-        return self._patterns[words]
-
-    @cached_property
-    def _patterns(self) -> dict[frozenset[str], re.Pattern[str]]:
-        return {}
-
-    @cached_property
-    def beginnings(self) -> tuple[str, ...]:
-        """The beginnings of words that are looked for."""
-        return tuple(form for term in self.terms if term.begins and (form := term.forms[-1]))
-
-
-async def meaning(query: Query, snapshot: Snapshot, forms: WordForms) -> Meaning:
+async def asked(query: Query, snapshot: Snapshot, forms: WordForms) -> Meaning:
     """Look the words of a query up."""
-    organization, searcher = query.organization, snapshot.searcher
-    configurations = [*_spoken(organization, snapshot), PLAIN]
-    has_rough = bool(searcher.doc_freq("trait", stored.language_trait(organization, None)))
-    words: Words = query.words
-    return Meaning(
-        [await _in_languages(terms, configurations, forms) for terms in words.alternatives],
-        [asked for term in words.excluded for [asked] in await _in_languages([term], configurations, forms)],
-        [lexemes.resembling_words(terms) if has_rough else [] for terms in words.alternatives],
-        bool(searcher.doc_freq("trait", stored.whole_trait(organization))),
-    )
+    organization = query.organization
+    has_rough = bool(snapshot.searcher.doc_freq("trait", stored.language_trait(organization, None)))
+    return await meaning(query.words, _spoken(organization, snapshot), has_rough=has_rough, forms=forms)
 
 
 def _spoken(organization: UUID, snapshot: Snapshot) -> Sequence[str]:
@@ -106,28 +45,6 @@ def _spoken(organization: UUID, snapshot: Snapshot) -> Sequence[str]:
             if snapshot.searcher.doc_freq("trait", stored.language_trait(organization, configuration))
         ]
     return snapshot.languages[organization]
-
-
-async def _in_languages(
-    terms: Sequence[Term], configurations: Iterable[str], forms: WordForms
-) -> list[list[Asked]]:
-    """The terms in each language that has words for them; languages that agree are one."""
-    divided = [(asked_words_of(term.text), lexemes.is_beginning(term)) for term in terms]
-    every = {word for words, _ in divided for word in words}
-    found: dict[tuple[Asked, ...], None] = {}
-    for configuration in configurations:
-        known = await forms.of(configuration, every)
-        asked = tuple(_asked([known[word] for word in words], begins) for words, begins in divided)
-        if spoken := tuple(term for term in asked if term.forms):
-            found[spoken] = None
-    return [list(one) for one in found]
-
-
-def _asked(forms: list[str | None], begins: bool) -> Asked:
-    spoken = [at for at, form in enumerate(forms) if form is not None]
-    if not spoken:
-        return Asked((), False)
-    return Asked(tuple(forms[spoken[0] : spoken[-1] + 1]), begins and forms[-1] is not None)
 
 
 class Builder:
@@ -149,7 +66,7 @@ class Builder:
             for terms in alternative
         ]
         wanted += [self._resembling(words) for words in meaning.rough if words]
-        if meaning.has_long:
+        if self._has_long():
             wanted += [
                 self._make.boost_query(self._all([self._term(term, "whole") for term in terms]), _APART)
                 for alternative in meaning.alternatives
@@ -163,6 +80,10 @@ class Builder:
             for field in ("text", "whole")
         ]
         return self._make.boolean_query(clauses)
+
+    def _has_long(self) -> bool:
+        """Whether there are documents of several passages."""
+        return bool(self._searcher.doc_freq("trait", stored.whole_trait(self._query.organization)))
 
     def best_passage(self, meaning: Meaning, document: Any) -> Any:
         """The passages of a document, best first."""
@@ -205,7 +126,7 @@ class Builder:
         return sum(math.log(1 + (max(documents - found, 0) + 0.5) / (found + 0.5)) for found in frequencies)
 
     def _term(self, term: Asked, field: str) -> Any:
-        words = [stored.GAP if form is None else self._tag + form for form in term.forms]
+        words = [GAP if form is None else self._tag + form for form in term.forms]
         if len(words) == 1:
             if term.begins:
                 return self._beginning(field, words[0])

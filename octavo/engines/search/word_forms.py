@@ -15,7 +15,10 @@ from octavo.engines.search import lexemes
 from octavo.postgres.statements import load
 from octavo.postgres.transaction import Runner
 
-_sql = load("octavo.engines.search", "tantivy.sql")
+# What is indexed of words; None of one too common to be.
+Forms = Mapping[str, str | None]
+
+_sql = load("octavo.engines.search", "candidates.sql")
 
 PLAIN = "simple"
 # Words remembered for each configuration; what is longer than 60 characters is no word of a dictionary.

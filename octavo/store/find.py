@@ -38,19 +38,23 @@ from octavo.values.projection import parse_projection
 
 Bind = Callable[[], Awaitable[Scope]]
 NEWEST_FIRST = "-@created_at"
+PAGE = 100
 _BODY_NOT_READ = b""
 _INVALID_REGULAR_EXPRESSION = "2201B"
 
 
 class Found:
-    """The documents a question finds: `async for` gives them all, `page()` a page, `pages()` page after page.
+    """The documents a question finds: `async for` gives them, `page()` a page, `pages()` page after page to the end.
 
     Nothing is sent before one of them is asked for; every page is one statement.
     """
 
-    def __init__(self, bind: Bind, question: Callable[[Scope], Question], cursor: str | None) -> None:
+    def __init__(
+        self, bind: Bind, question: Callable[[Scope], Question], cursor: str | None, limit: int | None
+    ) -> None:
         self._bind = bind
         self._cursor = cursor
+        self._limit = limit
         self.question = question
 
     async def page(self) -> Page:
@@ -72,14 +76,16 @@ class Found:
         return page.documents[0] if page.documents else None
 
     async def ids(self) -> AsyncIterator[UUID]:
-        """The ids of all documents, page by page, without their bodies."""
+        """The ids of the documents, page by page, without their bodies."""
         scope, cursor = await self._bind(), self._cursor
         question = structs.replace(self.question(scope), include_body=False)
+        given = 0
         while True:
             page = await find_page(scope, question, cursor)
-            for document in page.documents:
+            for document in page.documents[: self._left(given)]:
                 yield document.id
-            if page.cursor is None:
+            given += len(page.documents)
+            if page.cursor is None or self._left(given) == 0:
                 return
             cursor = page.cursor
 
@@ -91,9 +97,17 @@ class Found:
         return await explain(scope, page_statement(question, scope.limits, after))
 
     async def __aiter__(self) -> AsyncIterator[Document]:
+        given = 0
         async for page in self.pages():
-            for document in page.documents:
+            for document in page.documents[: self._left(given)]:
                 yield document
+            given += len(page.documents)
+            if self._left(given) == 0:
+                return
+
+    def _left(self, given: int) -> int | None:
+        """How many documents are still wanted; None for all there are."""
+        return None if self._limit is None else max(self._limit - given, 0)
 
     async def _page_at(self, cursor: str | None) -> Page:
         scope = await self._bind()
@@ -106,7 +120,7 @@ def find(
     *,
     where: Mapping[str, Any] | Filter | None = None,
     order: str = NEWEST_FIRST,
-    limit: int = 100,
+    limit: int | None = None,
     cursor: str | None = None,
     namespace: str | None = None,
     include_body: bool = True,
@@ -117,7 +131,8 @@ def find(
     Args:
         where: see `octavo.values.filter`.
         order: see `octavo.values.order`; documents equal in it are ordered by id.
-        limit: documents of a page; it ends earlier when its bodies add up to `Limits.page_bytes`.
+        limit: documents at most; None for all, in pages of 100. `pages()` alone goes on behind them, in pages of so
+            many. A page ends earlier when its bodies add up to `Limits.page_bytes`.
         cursor: where the page before ended.
         namespace: None for the scope's own, unless the filter asks for @namespace.
         include_body: without it no body is read, and `Document.body` is refused.
@@ -134,19 +149,20 @@ def find(
     projection = None if fields is None else parse_projection(fields)
 
     def question(scope: Scope) -> Question:
-        _check_limit(limit, scope)
+        wanted = PAGE if limit is None else limit
+        _check_limit(wanted, scope)
         whole = within(asked, type, namespace, scope)
         indexes = scope.types.ready(asked_type(conjuncts(whole.root)))
         return Question(
             filter=whole,
             order=ordered,
-            limit=limit,
+            limit=wanted,
             include_body=include_body,
             projection=projection,
             indexes=indexes,
         )
 
-    return Found(bind, question, cursor)
+    return Found(bind, question, cursor, limit)
 
 
 async def find_page(scope: Scope, question: Question, cursor: str | None = None) -> Page:

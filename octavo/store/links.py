@@ -67,7 +67,7 @@ async def put(
         if row["created_at"] is not None:
             if row["changed"]:
                 scope.committed()
-            return _link(row, scope)
+            return link_from_row(row, scope)
     raise Conflict(f"the link type {type!r} is made and deleted by others all the time", remedy="try again")
 
 
@@ -107,7 +107,7 @@ async def of_document(
         limit + 1,
         _LEAST,
     )
-    links = [_link(row, scope) for row in rows[:limit]]
+    links = [link_from_row(row, scope) for row in rows[:limit]]
     if len(rows) <= limit:
         return LinkPage(links, None)
     last = rows[limit - 1]
@@ -120,7 +120,7 @@ async def of_type(scope: Scope, type: str, *, limit: int = 100, cursor: str | No
     question = fingerprint("links of type", link_type(type))
     behind = _moment_and_ends(cursor, question)
     rows = await scope.runner.fetch(_sql.links_of_type, scope.organization, type, *behind, limit + 1)
-    links = [_link(row, scope) for row in rows[:limit]]
+    links = [link_from_row(row, scope) for row in rows[:limit]]
     if len(rows) <= limit:
         return LinkPage(links, None)
     last = links[-1]
@@ -237,7 +237,8 @@ def _check_limit(limit: int, scope: Scope) -> None:
         )
 
 
-def _link(row: Row, scope: Scope) -> Link:
+def link_from_row(row: Row, scope: Scope) -> Link:
+    """The link of a row of `links.sql`."""
     return Link(
         source=row["source_id"],
         type=row["type"],

@@ -18,6 +18,7 @@ from octavo.store import (
     idempotency,
     labels,
     links,
+    links_many,
     reads,
     tags,
     typed,
@@ -41,7 +42,7 @@ from octavo.values.link import Direction, Link, LinkPage, Neighbour
 from octavo.values.page import Page
 from octavo.values.position import Position
 from octavo.values.type import DocumentType
-from octavo.workspace.given import draft_of, kind_of, known_id, optional_id, type_and_body
+from octavo.workspace.given import draft_of, kind_of, known_id, link_draft_of, optional_id, type_and_body
 
 Bind = Callable[[], Awaitable[Scope]]
 Written = TypeVar("Written")
@@ -262,19 +263,20 @@ class Documents:
         *,
         where: Mapping[str, Any] | None = None,
         order: str = finding.NEWEST_FIRST,
-        limit: int = 100,
+        limit: int | None = None,
         cursor: str | None = None,
         include_body: bool = True,
         fields: Sequence[str] | None = None,
     ) -> Found:
-        """Documents that a filter holds for: `async for` gives all of them, `await ….page()` one page.
+        """Documents that a filter holds for: `async for` gives them, `await ….page()` one page with a cursor.
 
         Args:
             type: only this type, by its name or its model; None for all.
             where: a filter, as `{"status": "draft", "@created_at": {"$gte": moment}}`: a bare name is a field
                 of the body, `@name` an attribute of the document.
             order: `@created_at`, `@updated_at`, `@name`, `@id`, `@version` or a field; `-` in front descends.
-            limit: documents of one page, at most `max_page`.
+            limit: documents at most, up to `max_page`; None for all, read in pages of 100. `pages()` alone goes on
+                to the end, in pages of so many.
             cursor: where the page before ended; stable under ties and concurrent writes.
             include_body: without, no body is read.
             fields: only these of the body are sent, as `["title", "author.name"]`; `Document.body` has no others.
@@ -462,6 +464,22 @@ class Documents:
         """
         scope, ends = await self._bind(), (known_id(source), known_id(target))
         return await links.put(scope, ends[0], type, ends[1], confidence=confidence, metadata=metadata)
+
+    async def link_many(self, wanted: Sequence[Mapping[str, Any]]) -> list[Link]:
+        """Make up to `max_batch` links in one transaction: all of them or none.
+
+        Args:
+            wanted: mappings with `source`, `type` and `target`, and if wanted `confidence` and `metadata`, as for
+                `link`. Of the same link given twice the last one counts.
+
+        Returns:
+            The links in the order given; `changed` is False for those that were equal already.
+
+        Raises:
+            NotFound, InvalidInput, LimitExceeded: nothing was linked.
+        """
+        drafts = [link_draft_of(link) for link in wanted]
+        return await self._inside(await self._bind(), lambda inside: links_many.put_many(inside, drafts))
 
     async def unlink(self, source: UUID | str, type: str, target: UUID | str) -> Position:
         """Take a link away."""

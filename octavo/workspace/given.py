@@ -9,6 +9,7 @@ from uuid import UUID
 
 from octavo.errors import InvalidInput
 from octavo.store.changes import Draft
+from octavo.store.links_many import LinkDraft
 from octavo.store.scope import Scope
 from octavo.values.type import DocumentType, type_name
 
@@ -47,6 +48,18 @@ def draft_of(scope: Scope, document: Mapping[str, Any] | DocumentType) -> Draft:
         )
     fields = {**document, "id": optional_id(document.get("id"))}
     return Draft.of(scope, **fields)
+
+
+def link_draft_of(link: Mapping[str, Any]) -> LinkDraft:
+    """A link of link_many; raises `InvalidInput` for keys it does not know."""
+    unknown = set(link) - {"source", "type", "target", "confidence", "metadata"}
+    if unknown or not {"source", "type", "target"} <= set(link):
+        raise InvalidInput(
+            f"a link of link_many has the keys {sorted(link)}",
+            remedy="give source, type and target, and if wanted confidence and metadata",
+        )
+    ends = {"source": known_id(link["source"]), "target": known_id(link["target"])}
+    return LinkDraft.of(**{**link, **ends})
 
 
 def optional_id(id: UUID | str | None) -> UUID | None:

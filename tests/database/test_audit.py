@@ -93,7 +93,7 @@ async def test_every_document_of_an_iteration_is_recorded_together(
     stored = await docs.put_many([{"type": "article", "body": {"n": n}} for n in range(25)])
     await audit.set_fraction(record.system, organization.name, 1.0)
 
-    found = [one.id async for one in read_docs.find("article", limit=10)]
+    found = [one.id async for page in read_docs.find("article", limit=10).pages() for one in page.documents]
     await reads.flush()
 
     [event] = await accesses(scope)

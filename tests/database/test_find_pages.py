@@ -26,7 +26,7 @@ async def put_numbers(docs: Documents, count: int, type: str = "number") -> None
 
 
 async def numbers(docs: Documents, **options: Any) -> list[int]:
-    return [document.body["n"] async for document in docs.find(**options)]
+    return [d.body["n"] async for page in docs.find(**options).pages() for d in page.documents]
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,14 @@ async def test_every_order_gives_every_document_once_and_backwards_the_same(docs
     """S3-057"""
     await put_numbers(docs, 150)
 
-    forwards = [document.id async for document in docs.find(where=where, order=order, limit=7)]
-    backwards = [document.id async for document in docs.find(where=where, order=f"-{order}", limit=11)]
+    forwards = [
+        d.id async for page in docs.find(where=where, order=order, limit=7).pages() for d in page.documents
+    ]
+    backwards = [
+        d.id
+        async for page in docs.find(where=where, order=f"-{order}", limit=11).pages()
+        for d in page.documents
+    ]
 
     assert len(forwards) == await docs.count(where=where)
     assert len(set(forwards)) == len(forwards)
@@ -232,9 +238,26 @@ async def test_an_order_by_a_field_sorts_values_of_every_kind(docs: Documents):
     ):
         await docs.put("mixed", {"v": value})
 
-    found = [document.body["v"] async for document in docs.find(order="v", limit=2)]
+    found = [d.body["v"] async for page in docs.find(order="v", limit=2).pages() for d in page.documents]
 
     assert found == values
+
+
+async def test_a_limit_ends_what_is_iterated_over(docs: Documents, statements):
+    await put_numbers(docs, 150)
+    statements.clear()
+
+    found = [document.body["n"] async for document in docs.find(order="n", limit=3)]
+    ids = [id async for id in docs.find(order="n", limit=3).ids()]
+
+    assert (found, len(ids)) == ([0, 1, 2], 3)
+    assert len(statements) == 2
+
+
+async def test_without_a_limit_all_documents_come(docs: Documents):
+    await put_numbers(docs, 250)
+
+    assert len([document async for document in docs.find(order="n")]) == 250
 
 
 # ------------------------------------------------------------------------------------------ limits

@@ -144,8 +144,8 @@ async def test_all_documents_stream_in_the_memory_of_a_few_pages(crowded: tuple[
         page_bytes = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
         streamed = 0
-        async for document in found:
-            streamed += bool(document.raw_body)
+        async for page in found.pages():
+            streamed += sum(bool(document.raw_body) for document in page.documents)
         peak_bytes = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

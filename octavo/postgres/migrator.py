@@ -164,6 +164,11 @@ async def prepare(book: Ledger, connection: asyncpg.Connection) -> None:
             "the administrator's role may not make what the record needs",
             remedy="migrate as a superuser, or as the database's owner with CREATEROLE",
         ) from error
+    except asyncpg.FeatureNotSupportedError as error:  # its message names the extension
+        raise MigrationFault(
+            f"the server lacks what the record needs: {error}",
+            remedy="install pgvector 0.8 or later and the contrib extensions; docs/how-to/use-your-own-postgresql.md",
+        ) from error
 
 
 async def _prepare_application(book: Ledger, connection: asyncpg.Connection) -> None:

@@ -24,9 +24,12 @@ HEADER = """\
 -- the migrations are the truth, and a test holds this file against them.
 """
 
-# Monthly partitions come and go with time; the rest of a dump's noise comes and goes with pg_dump's version.
-_NOT_SCHEMA = "octavo.event_[0-9]*"
-_NOISE = re.compile(r"^(?:--|SET |SELECT pg_catalog\.set_config|\\(?:un)?restrict )")
+# Monthly partitions come and go with time, indexes of many vectors with them; the rest of a dump's noise comes and
+# goes with pg_dump's version.
+_NOT_SCHEMA = "octavo.(event|run_history|analytics_fact)_[0-9]*"
+_NOISE = re.compile(
+    r"^(?:--|SET |SELECT pg_catalog\.set_config|\\(?:un)?restrict |CREATE INDEX vector_passage_nearest_\d)"
+)
 
 
 def dump_schema(arguments: Mapping[str, Any], binaries: Binaries | None = None) -> str:

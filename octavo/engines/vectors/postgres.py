@@ -1,0 +1,296 @@
+"""Semantic search in the record's own PostgreSQL: half-precision vectors, compared whole or found by an HNSW index.
+
+The vectors of an organization stand on a shelf of its own. As long as a shelf is small, or a filter leaves few of
+it, every vector that passes is compared, by the b-trees of the filters: that is exact, and faster than an
+approximate index, which loses what a filter leaves out. A large shelf has an index of its own, so no organization
+is lost among the vectors of others. The answer says which way it was found.
+
+An index is searched as widely as measured to find 95 of the 100 nearest and more (docs/benchmarks.md), and goes on
+where a filter or deleted documents leave too few. What it cannot find is found by comparing all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+
+from octavo.engines.vectors.postgres_shelves import INDEXED_FROM, PostgresShelves
+from octavo.errors import InvalidInput
+from octavo.postgres.pool import Row
+from octavo.postgres.record import Record
+from octavo.postgres.statements import load
+from octavo.roles.embedder import Model
+from octavo.roles.state import NO_DOCUMENT, Cursor, Digest, Parked
+from octavo.roles.vectors import Near, Nearest, NearestQuery, VectorChange
+from octavo.values.position import Position
+
+if TYPE_CHECKING:
+    from octavo.roles.embedder import Vector
+
+_sql = load("octavo.engines.vectors", "postgres.sql")
+
+# Passages a look brings: at least, for each document of the answer, and times as many at the next look; by an index
+# at most, and at all.
+FEWEST = 100
+A_DOCUMENT = 3
+AGAIN = 8
+WIDEST, EVERYTHING = 5_000, 1_000_000
+# Passages that are compared whole although there is an index: at least, and as a part of the shelf.
+FEW, FEW_IN = 2_000, 64
+# How long what is known of a shelf is used, and how many are known.
+_KNOWN_SECONDS, _KNOWN_SHELVES = 10.0, 10_000
+_NARROWED = {
+    "namespaces": "passage.namespace = ANY(${place}::text [])",
+    "types": "passage.type = ANY(${place}::text [])",
+    "languages": "passage.language = ANY(${place}::text [])",
+    "authors": "passage.author = ANY(${place}::text [])",
+    "created_from": "passage.created_at >= ${place}::timestamptz",
+    "created_to": "passage.created_at <= ${place}::timestamptz",
+}
+# Whether a passage's document passes a filter: asked of all documents, or of each passage as an index brings it.
+_OF_ALL = (
+    "passage.document_id IN (SELECT lookup.document_id FROM octavo.lookup"
+    " WHERE lookup.organization_id = $1::octavo.organization AND {condition})"
+)
+_OF_EACH = (
+    "EXISTS (SELECT FROM octavo.lookup WHERE lookup.organization_id = $1::octavo.organization"
+    " AND lookup.document_id = passage.document_id AND {condition} OFFSET 0)"
+)
+
+
+class _Way(msgspec.Struct, frozen=True):
+    """How passages are found: a statement, SQL that tells whether it is exact, and the names it is filled with."""
+
+    statement: str
+    is_exact: str
+    named: Mapping[str, object] = {}
+
+
+_COMPARED = _Way(_sql.nearest_of_all, "true")
+
+
+class _Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One look.
+
+    Attributes:
+        brought: how many passages there were.
+        is_enough: there are as many documents as wanted, or all others are too far away.
+    """
+
+    nearest: Nearest
+    brought: int
+    is_enough: bool
+
+
+class _Shelf(msgspec.Struct, frozen=True):
+    """What is known of an organization's shelf; `number` is None while it has none."""
+
+    number: int | None
+    passages: int
+    is_indexed: bool
+    known_at: float
+
+
+class PostgresVectors:
+    """The vector engine inside the record; see `octavo.roles.vectors.VectorEngine`.
+
+    Args:
+        model: whose vectors it holds.
+        indexed_from: passages of an organization from which they have an approximate index.
+    """
+
+    def __init__(self, record: Record, model: Model, *, indexed_from: int = INDEXED_FROM) -> None:
+        self._record = record
+        self._model = model
+        self._shelves = PostgresShelves(record, model, indexed_from=indexed_from)
+        self._known: OrderedDict[UUID, _Shelf] = OrderedDict()
+
+    @property
+    def model(self) -> Model:
+        """Whose vectors it holds."""
+        return self._model
+
+    async def position(self) -> Cursor:
+        """Where the engine stands; a process without the system's role sees no progress of a scan."""
+        if self._record.has_system:
+            return await self._shelves.cursor()
+        row = await self._record.app.fetchrow(_sql.position, self._model.name, self._model.version)
+        return self._nowhere() if row is None else self._cursor(row)
+
+    async def apply(self, changes: Sequence[VectorChange], before: Cursor, after: Cursor) -> Sequence[Parked]:
+        """Take changes and move the cursor; see the role."""
+        return await self._shelves.apply(changes, before, after)
+
+    async def parked(self, organization: UUID | None = None) -> Sequence[Parked]:
+        """Documents that could not be taken, 1,000 at most."""
+        return await self._shelves.parked(organization)
+
+    async def erase(self, organization: UUID, documents: Sequence[UUID] | None = None) -> None:
+        """Forget documents, or everything of an organization."""
+        await self._shelves.erase(organization, documents)
+
+    async def reset(self) -> Cursor:
+        """Forget everything of the model and begin a new generation."""
+        return await self._shelves.reset()
+
+    async def digests(self) -> Mapping[tuple[UUID, int], Digest]:
+        """What is held, by organization and bucket."""
+        return await self._shelves.digests()
+
+    async def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
+        """The documents of a bucket and the version held of each."""
+        return await self._shelves.held(organization, bucket)
+
+    async def nearest(self, query: NearestQuery) -> Nearest:
+        """The documents whose passages are nearest; the module says how they are found."""
+        if len(query.vector) != self._model.dimensions:
+            raise InvalidInput(
+                f"the vector has {len(query.vector)} numbers, and those of {self._model.key} have"
+                f" {self._model.dimensions}",
+                remedy="ask with a vector of the same model",
+            )
+        way = self._way(query, await self._shelf(query.organization))
+        brought = max(FEWEST, A_DOCUMENT * query.limit)
+        while True:
+            found = await self._look(query, way, brought)
+            is_all = found.brought < brought
+            if found.is_enough or (is_all and found.nearest.exact) or brought >= EVERYTHING:
+                return found.nearest
+            if is_all or brought >= WIDEST:
+                way = _COMPARED  # an index has no more to give
+            brought = min(brought * AGAIN, EVERYTHING)
+
+    async def vectors(self, organization: UUID, documents: Sequence[UUID]) -> Mapping[UUID, Sequence[Vector]]:
+        """The vectors of documents' passages, in their order."""
+        found: dict[UUID, list[Vector]] = {}
+        rows = await self._record.app.fetch(
+            _sql.read_vectors, organization, self._model.name, self._model.version, list(documents)
+        )
+        for row in rows:
+            found.setdefault(row["document_id"], []).append(_vector(row["vector"]))
+        return found
+
+    async def known(self, organization: UUID, digests: Sequence[bytes]) -> Mapping[bytes, Vector]:
+        """Vectors that passages with these digests have already."""
+        rows = await self._record.app.fetch(
+            _sql.read_known, organization, self._model.name, self._model.version, list(digests)
+        )
+        return {row["digest"]: _vector(row["vector"]) for row in rows}
+
+    def _way(self, query: NearestQuery, shelf: _Shelf) -> _Way:
+        """By the index; when something narrows the search, what passes is compared if it is little."""
+        if query.exact or not shelf.is_indexed:
+            return _COMPARED
+        named = {"shelf": shelf.number, "dimensions": self._model.dimensions}
+        if not _is_narrowed(query):
+            return _Way(_sql.nearest_by_index, "false", named)
+        few = max(FEW, shelf.passages // FEW_IN)
+        return _Way(_sql.nearest_of_few, "(SELECT yes FROM are_few)", {**named, "few": few})
+
+    async def _look(self, query: NearestQuery, way: _Way, brought: int) -> _Look:
+        arguments: list[object] = [
+            query.organization,
+            query.vector.tolist(),
+            brought,
+            query.limit,
+            self._model.name,
+            self._model.version,
+            1 - query.least_similarity,
+            list(query.without),
+        ]
+        narrowed, each = _narrowed(query, arguments)
+        text = way.statement.format(narrowed=narrowed, each=each, is_exact=way.is_exact, **way.named)
+        rows = await self._record.app.fetch(text, *arguments)
+        return self._read(query, rows)
+
+    def _read(self, query: NearestQuery, rows: Sequence[Row]) -> _Look:
+        if not rows:  # nobody has registered the model yet
+            return _Look(
+                nearest=Nearest(matches=(), exact=True, cursor=self._nowhere()), brought=0, is_enough=True
+            )
+        first = rows[0]
+        self._remember(query.organization, first)
+        matches = [_near(row) for row in rows if row["document_id"] is not None]
+        is_past = first["farthest"] is not None and first["farthest"] > 1 - query.least_similarity
+        return _Look(
+            nearest=Nearest(matches=matches, exact=first["is_exact"], cursor=self._cursor(first)),
+            brought=first["brought"],
+            is_enough=is_past or len(matches) >= query.limit,
+        )
+
+    async def _shelf(self, organization: UUID) -> _Shelf:
+        """What is known of the shelf; each answer tells it anew, so few questions need a look of their own."""
+        known = self._known.get(organization)
+        if known is not None and time.monotonic() - known.known_at < _KNOWN_SECONDS:
+            return known
+        row = await self._record.app.fetchrow(
+            _sql.look_at_shelf, organization, self._model.name, self._model.version
+        )
+        return self._remember(organization, row)
+
+    def _remember(self, organization: UUID, row: Row | None) -> _Shelf:
+        if row is None or row["shelf"] is None:
+            shelf = _Shelf(None, 0, False, time.monotonic())
+        else:
+            shelf = _Shelf(row["shelf"], row["passages"], row["is_indexed"], time.monotonic())
+        self._known[organization] = shelf
+        self._known.move_to_end(organization)
+        if len(self._known) > _KNOWN_SHELVES:
+            self._known.popitem(last=False)
+        return shelf
+
+    def _cursor(self, row: Row) -> Cursor:
+        position = Position(self._record.shard, row["epoch"], row["position_xid"], row["position_id"])
+        return Cursor(row["generation"], position, NO_DOCUMENT if row["scanning"] else None)
+
+    def _nowhere(self) -> Cursor:
+        """Where an engine stands that nobody has begun to fill."""
+        return Cursor(UUID(int=0), Position(self._record.shard, 0, 0, 0), NO_DOCUMENT)
+
+
+def _is_narrowed(query: NearestQuery) -> bool:
+    return query.condition is not None or any(getattr(query, name) is not None for name in _NARROWED)
+
+
+def _narrowed(query: NearestQuery, arguments: list[object]) -> tuple[str, str]:
+    """What narrows the search as conditions over `passage`, of all and of each; values go into the arguments."""
+    conditions = ["true"]
+    for name, condition in _NARROWED.items():
+        value = getattr(query, name)
+        if value is not None:
+            arguments.append(value)
+            conditions.append(condition.format(place=len(arguments)))
+    narrowed = " AND ".join(conditions)
+    if query.condition is None:
+        return narrowed, narrowed
+    condition, values = query.condition(len(arguments) + 1)
+    arguments.extend(values)
+    of_all, of_each = (f"{narrowed} AND {form.format(condition=condition)}" for form in (_OF_ALL, _OF_EACH))
+    return of_all, of_each
+
+
+def _near(row: Row) -> Near:
+    return Near(
+        id=row["document_id"],
+        namespace=row["namespace"],
+        type=row["type"],
+        name=row["name"],
+        title=row["title"],
+        version=row["version"],
+        current_version=row["current_version"],
+        similarity=1 - row["distance"],
+        start=row["start_character"],
+        end=row["end_character"],
+        text=row["text"],
+    )
+
+
+def _vector(numbers: Sequence[float]) -> Vector:
+    import numpy as np  # noqa: PLC0415 - of the extra `vectors`
+
+    return np.asarray(numbers, dtype=np.float32)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from uuid import UUID
 
+from octavo.components import BUILT_IN
 from octavo.engines.blobs.files import FileBlobs
-from octavo.engines.search.choice import folder_of, lease_name, search_engine
 from octavo.errors import Unavailable
 from octavo.feed.reader import Feed
 from octavo.feed.wakeup import Wakeup
@@ -23,17 +25,22 @@ from octavo.operations.migrations import Source
 from octavo.operations.progress import Progress, silent
 from octavo.operations.task import Done
 from octavo.operations.upkeep import Upkeep, note
+from octavo.pipelines import definitions
+from octavo.pipelines.clock import SystemClock
+from octavo.pipelines.definitions import Components, Plans
+from octavo.pipelines.processes import Processes
+from octavo.pipelines.worker import Means, Worker
 from octavo.postgres.applying import Applied
 from octavo.postgres.backfill import Report
-from octavo.postgres.lease import Lease
 from octavo.postgres.migration import Phase
 from octavo.postgres.pool import Runner as StatementRunner
 from octavo.postgres.record import Record, open_record
+from octavo.projections.roles import check, roles
+from octavo.projections.roster import Roster
 from octavo.projections.runner import DRAIN_SECONDS, Runner
 from octavo.projections.runners import Runners
-from octavo.projections.search import SearchProjection
-from octavo.roles.search import SearchEngine
-from octavo.search.query import Hits, Moved, Search, Skips
+from octavo.projections.serving import ServingSearch
+from octavo.search.query import Hits, Search, Skips
 from octavo.settings import Settings, load
 from octavo.store import audit, organizations, retention
 from octavo.store.known import KnownTypes
@@ -41,6 +48,7 @@ from octavo.store.organizations import Organization
 from octavo.store.remembered import Remembered
 from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin, parse_actor
+from octavo.values.component import Component
 from octavo.values.position import Position
 from octavo.values.type import DocumentType, imported
 from octavo.values.upcast import Upcasters
@@ -50,6 +58,9 @@ from octavo.workspace import (
     Labels,
     Links,
     Parts,
+    Pipelines,
+    RunParts,
+    Runs,
     SynonymSets,
     Types,
     UnitOfWork,
@@ -64,6 +75,7 @@ def open(
     background: bool = True,
     upcasters: Upcasters | None = None,
     types: Sequence[type[DocumentType]] = (),
+    components: Sequence[Component] = (),
     **settings: Any,
 ) -> Octavo:
     """A database, to be used as `async with octavo.open("./octavo-data") as db`.
@@ -74,6 +86,7 @@ def open(
             a short program beside one that does may leave it out.
         upcasters: read events of old schema versions as new ones.
         types: document types to register; see `Types.register`. Beside them those the setting `types` names.
+        components: components that pipelines may use, beside those in the box and those the setting names.
         **settings: any field of `octavo.settings.Settings`; they weigh more than environment and file.
 
     Returns:
@@ -89,6 +102,7 @@ def open(
         background=background,
         upcasters=upcasters,
         types=types,
+        components=components,
     )
 
 
@@ -149,9 +163,11 @@ class Octavo:
         background: bool = True,
         upcasters: Upcasters | None = None,
         types: Sequence[type[DocumentType]] = (),
+        components: Sequence[Component] = (),
     ) -> None:
         self.settings = settings
         self._models = [*types, *imported(settings.types)]
+        self._components = Components([*BUILT_IN, *components, *definitions.imported(settings.components)])
         self._known = KnownTypes()
         self._statements = Remembered()
         self._background = background
@@ -161,24 +177,22 @@ class Octavo:
         self._origin = Origin(parse_actor(settings.actor))
 
     async def __aenter__(self) -> Octavo:
-        folder_of(self.settings.search)  # is refused before anything is started
+        check(self.settings)  # before anything is started
         async with AsyncExitStack() as opening:
             record = await open_record(self.settings)
             opening.push_async_callback(record.close)
             wakeup = Wakeup(record.app, record.listen if record.can_listen else None)
             opening.push_async_callback(wakeup.close)
-            engine = search_engine(self.settings.search, record)
-            moved: Moved = asyncio.sleep
-            if record.has_system:
-                self.projections = _projections(record, wakeup, engine, self.settings)
-                moved = self.projections["search"].moved
-                opening.push_async_callback(self.projections.stop)
-                if self._background:
-                    self.projections.start()
+            roster = Roster(record, wakeup, roles(record, self.settings))
+            opening.push_async_callback(roster.close)
+            await roster.open()
+            self.projections = roster.runners
+            if record.has_system and self._background:
+                self.projections.start()
             search = Search(
-                engine,
+                ServingSearch(roster),
                 record.app,
-                moved=moved,
+                moved=partial(roster.moved, "search") if record.has_system else asyncio.sleep,
                 skips=_skips(record, wakeup),
                 max_limit=self.settings.max_page,
             )
@@ -190,7 +204,9 @@ class Octavo:
                     self.upkeep.start()
             reads = ReadAudit(record.app)
             opening.push_async_callback(reads.close)
-            self._parts = Parts(record.app, wakeup, search, self._blobs, self._upcasters, reads)
+            runs = self._run_parts()
+            opening.push_async_callback(runs.processes.close)
+            self._parts = Parts(record.app, wakeup, search, self._blobs, runs, self._upcasters, reads)
             self.record = record
             self.types = Types(record, self.settings, self._known, self._scope_of)
             opening.push_async_callback(self.types.stop)
@@ -256,6 +272,36 @@ class Octavo:
     def links(self) -> Links:
         """The default organization's types of links."""
         return self.default.links
+
+    @property
+    def pipelines(self) -> Pipelines:
+        """The default organization's pipelines."""
+        return self.default.pipelines
+
+    @property
+    def runs(self) -> Runs:
+        """The default organization's runs."""
+        return self.default.runs
+
+    def worker(self, *, slots: int | None = None) -> Worker:
+        """A worker that executes runs of all organizations in this process: `async with db.worker(): …`.
+
+        Args:
+            slots: runs under way at most; by default the setting `run_slots`.
+
+        Raises:
+            InvalidSetting: this process may not serve all organizations.
+        """
+        record, settings = self._open_record, self.settings
+        means = Means(
+            record.system, record.app, self._open_parts.wakeup, self._components, self._scope
+        )
+        return Worker(
+            means,
+            slots=slots or settings.run_slots,
+            processes=settings.run_processes,
+            memory_bytes=settings.run_memory_bytes,
+        )
 
     async def search(self, text: str, **options: Any) -> Hits:
         """Search the default organization; see `Workspace.search`."""
@@ -337,6 +383,12 @@ class Octavo:
         """Several changes of the default organization in one commit; see `Workspace.transaction`."""
         return self.default.transaction()
 
+    def _run_parts(self) -> RunParts:
+        processes = Processes(
+            self.settings.run_processes or os.cpu_count() or 1, self.settings.run_memory_bytes
+        )
+        return RunParts(self._components, Plans(self._components), processes, SystemClock())
+
     @property
     def _open_record(self) -> Record:
         if not hasattr(self, "record"):
@@ -381,13 +433,6 @@ class Octavo:
             types=self._known,
             statements=self._statements,
         )
-
-
-def _projections(record: Record, wakeup: Wakeup, engine: SearchEngine, settings: Settings) -> Runners:
-    feed = Feed(record.system, wakeup, shard=record.shard)
-    projection = SearchProjection(record.system, feed, engine)
-    search = Runner(projection, Lease(record.system, lease_name(settings.search)), wakeup)
-    return Runners({projection.name: search})
 
 
 async def _drain(runner: Runner, feed: Feed, timeout_seconds: float) -> None:

@@ -51,15 +51,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     search: Annotated[
         str,
         Meta(
-            description="Engine of the search role: `postgres`, or `tantivy:DIR`, an index in a folder of this machine."
+            description="First engine of the search role: `postgres`, or `tantivy:DIR`, an index in a folder of this "
+            "machine. Later ones by `octavo engines promote`. Empty: whichever serves, at first `postgres`."
         ),
-    ] = "postgres"
+    ] = ""
+    engine_logins: Annotated[
+        str,
+        Meta(
+            description="Logins of engines, whose URLs hold none: `host:port=user:password`, with commas between."
+        ),
+    ] = ""
     blobs: Annotated[
         str, Meta(description="Where original files are: `file:DIR`. Empty: `blobs` in the data directory.")
     ] = ""
     types: Annotated[
         str, Meta(description="Document types to register, as `module:Class`, with commas between them.")
     ] = ""
+    components: Annotated[
+        str, Meta(description="Components for pipelines, as `module:attribute`, with commas between them.")
+    ] = ""
+    run_slots: Annotated[int, Meta(ge=1, le=10_000, description="Runs a worker has under way at most.")] = 100
+    run_processes: Annotated[
+        int, Meta(ge=0, description="Processes of a worker for components that compute. 0: one a core.")
+    ] = 0
+    run_memory_bytes: Annotated[
+        int,
+        Meta(ge=256 * 1024 * 1024, description="Address space of such a process, in bytes; the kernel refuses more."),
+    ] = 2 * 1024 * 1024 * 1024
     namespace: Annotated[str, Meta(description="Namespace of calls that name none.")] = "default"
     organization: Annotated[str, Meta(description="Organization of calls that name none.")] = "default"
     actor: Annotated[str, Meta(description="Actor of calls that name none: `kind:id`.")] = "system:octavo"

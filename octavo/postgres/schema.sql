@@ -746,6 +746,27 @@ CREATE TABLE octavo.document_type (
 
 ALTER TABLE octavo.document_type OWNER TO octavo_owner;
 
+CREATE TABLE octavo.engine (
+    role text NOT NULL,
+    url text NOT NULL,
+    state text NOT NULL,
+    added_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    kept_until timestamp with time zone,
+    equal_at timestamp with time zone,
+    equal_position text,
+    equal_documents bigint,
+    CONSTRAINT engine_check CHECK (((kept_until IS NULL) OR (state = 'kept'::text))),
+    CONSTRAINT engine_check1 CHECK ((((equal_at IS NULL) = (equal_position IS NULL)) AND ((equal_at IS NULL) = (equal_documents IS NULL)))),
+    CONSTRAINT engine_equal_documents_check CHECK ((equal_documents >= 0)),
+    CONSTRAINT engine_role_check CHECK ((role ~ '^[a-z]{1,40}$'::text)),
+    CONSTRAINT engine_state_check CHECK ((state = ANY (ARRAY['building'::text, 'live'::text, 'kept'::text, 'retired'::text]))),
+    CONSTRAINT engine_url_check CHECK (((length(url) >= 1) AND (length(url) <= 2000))),
+    CONSTRAINT engine_url_check1 CHECK ((url !~ '://[^/]*@'::text))
+);
+
+ALTER TABLE octavo.engine OWNER TO octavo_owner;
+
 CREATE TABLE octavo.epoch (
     number integer NOT NULL,
     system_identifier bigint NOT NULL,
@@ -1286,6 +1307,9 @@ ALTER TABLE ONLY octavo.document
 ALTER TABLE ONLY octavo.document_type
     ADD CONSTRAINT document_type_pkey PRIMARY KEY (name, version);
 
+ALTER TABLE ONLY octavo.engine
+    ADD CONSTRAINT engine_pkey PRIMARY KEY (role, url);
+
 ALTER TABLE ONLY octavo.epoch
     ADD CONSTRAINT epoch_pkey PRIMARY KEY (number);
 
@@ -1390,6 +1414,10 @@ CREATE INDEX document_filter_updated ON octavo.document_filter USING btree (orga
 CREATE INDEX document_label_label ON octavo.document_label USING btree (organization_id, label_id, document_id) INCLUDE (confidence);
 
 CREATE UNIQUE INDEX document_name_key ON octavo.document USING btree (organization_id, namespace, type, name) WHERE ((name IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE UNIQUE INDEX engine_building ON octavo.engine USING btree (role) WHERE (state = 'building'::text);
+
+CREATE UNIQUE INDEX engine_live ON octavo.engine USING btree (role) WHERE (state = 'live'::text);
 
 CREATE INDEX event_correlation ON ONLY octavo.event USING btree (organization_id, correlation_id, epoch, position_xid, id) WHERE (correlation_id IS NOT NULL);
 
@@ -1675,6 +1703,10 @@ GRANT SELECT ON TABLE octavo.document_label TO octavo_backup;
 GRANT SELECT ON TABLE octavo.document_type TO octavo_app;
 GRANT SELECT ON TABLE octavo.document_type TO octavo_backup;
 GRANT SELECT,INSERT,UPDATE ON TABLE octavo.document_type TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.engine TO octavo_app;
+GRANT SELECT ON TABLE octavo.engine TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.engine TO octavo_system;
 
 GRANT SELECT ON TABLE octavo.epoch TO octavo_app;
 GRANT SELECT ON TABLE octavo.epoch TO octavo_backup;

@@ -16,17 +16,20 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from octavo.errors import Conflict
 from octavo.feed.reader import Feed
+from octavo.postgres.backoff import backoff_seconds
 from octavo.postgres.pool import Pool, Row
 from octavo.projections import heads
-from octavo.roles.state import NO_DOCUMENT, Cursor, DocumentEngine
+from octavo.projections.rate import Rate
+from octavo.roles.state import NO_DOCUMENT, Cursor, DocumentEngine, Parked
 from octavo.values.event import Event
 from octavo.values.position import Position
 
 log = logging.getLogger("octavo.projections")
 
 EVENTS_AT_ONCE = 1_000
-
+ATTEMPTS = 50
 
 Change = TypeVar("Change")
 # What an engine is told of documents, in the order of their rows; the rows have the columns of `heads.sql`.
@@ -56,6 +59,7 @@ class DocumentProjection(Generic[Change]):
         self, name: str, system: Pool, feed: Feed, engine: DocumentEngine[Change], derive: Derive[Change]
     ) -> None:
         self.name = name
+        self.rate = Rate()
         self._system = system
         self._feed = feed
         self._engine = engine
@@ -82,6 +86,7 @@ class DocumentProjection(Generic[Change]):
             self._ahead = asyncio.create_task(self._prepared())
             parked = await self._engine.apply(load.changes, load.before, load.after)
             self._cursor = load.after
+            self.rate.add(len(load.changes))
         except BaseException:
             self._start_over()
             raise
@@ -89,8 +94,31 @@ class DocumentProjection(Generic[Change]):
             log.warning("%s leaves document %s out: %s", self.name, one.id, one.message)
         return True
 
+    async def parked(self) -> Sequence[Parked]:
+        """What the engine cannot take, 1,000 documents at most."""
+        return await self._engine.parked()
+
+    async def refresh(self, keys: Sequence[heads.Key]) -> Sequence[Parked]:
+        """Give the engine documents as they are now, wherever in the log it stands; its cursor stays.
+
+        Safe beside whoever follows the log: both tell the engine of current documents, and a load that was read
+        before the engine moved is refused and read again.
+
+        Returns:
+            The documents parked.
+
+        Raises:
+            Conflict: the engine moved on again and again.
+        """
+        parked: list[Parked] = []
+        while keys:
+            left, more = await self._refreshed(keys)
+            parked += more
+            keys = left
+        return parked
+
     async def rebuild(self) -> None:
-        """Empty the engine; the next steps fill it again."""
+        """Empty the engine; the next steps fill it again. What reads it meanwhile finds less."""
         self._start_over()
         await self._engine.reset()
 
@@ -100,6 +128,19 @@ class DocumentProjection(Generic[Change]):
         self._start_over()
         if ahead is not None:
             await asyncio.wait({ahead})
+
+    async def _refreshed(self, keys: Sequence[heads.Key]) -> tuple[Sequence[heads.Key], Sequence[Parked]]:
+        """Apply the first documents, and tell which are left."""
+        for attempt in range(1, ATTEMPTS + 1):
+            cursor = await self._engine.position()
+            found = await heads.read(self._system, keys)
+            try:
+                return found.left, await self._engine.apply(await self._derive(found.rows), cursor, cursor)
+            except Conflict:
+                if attempt == ATTEMPTS:
+                    raise
+                await asyncio.sleep(backoff_seconds(attempt, first=0.005, most=0.5))
+        raise AssertionError
 
     async def _next(self) -> Load[Change] | None:
         if self._loads is None:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from octavo.errors import PositionTimeout
+from octavo.errors import PositionTimeout, Unavailable
 from octavo.feed.wakeup import Wakeup
 from octavo.postgres.background import Background
 from octavo.postgres.lease import Lease
+from octavo.projections.rate import Rate
 from octavo.roles.state import Cursor
-from octavo.values.position import Position
+from octavo.values.position import START, Position
 
 DRAIN_SECONDS = 60.0
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.05, 1.0
@@ -54,7 +56,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         position: every event up to here is in the engine.
         filling: the engine is being filled for the first time, or again.
         leads: this process keeps it up to date.
-        last_error: why the last step failed; None when it did not.
+        last_error: why the last step failed, or why the engine does not say where it stands; None when all is well.
+        parked: documents the engine cannot take, counted up to 1,000.
+        documents_per_second: that this process gave the engine in the last ten seconds.
     """
 
     name: str
@@ -62,6 +66,22 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     filling: bool
     leads: bool
     last_error: str | None
+    parked: int = 0
+    documents_per_second: float = 0.0
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A projection that tells more of itself."""
+
+    @property
+    def rate(self) -> Rate:
+        """How many documents it brought to the engine."""
+        ...
+
+    async def parked(self) -> Sequence[object]:
+        """What the engine cannot take."""
+        ...
 
 
 class Runner:
@@ -70,9 +90,13 @@ class Runner:
     Args:
         lease: what only the leader has.
         wakeup: hints that the log has grown.
+
+    Attributes:
+        name: the projection's, or the one it has among others.
     """
 
     def __init__(self, projection: Projection, lease: Lease, wakeup: Wakeup) -> None:
+        self.name = projection.name
         self._projection = projection
         self._lease = lease
         self._wakeup = wakeup
@@ -115,7 +139,7 @@ class Runner:
             while not await self._is_at(to):
                 if time.monotonic() > deadline:
                     raise PositionTimeout(
-                        f"the projection {self._projection.name} has not reached {to} in {timeout_seconds:g} s",
+                        f"the projection {self.name} has not reached {to} in {timeout_seconds:g} s",
                         remedy="wait longer; `octavo status` tells who holds the log back",
                     )
                 if self._loop.is_running or not await self._step():
@@ -125,14 +149,29 @@ class Runner:
                 await self._give_up()
 
     async def status(self) -> Status:
-        """How the projection is."""
+        """How the projection is; of an engine that does not answer, what is known without it."""
+        try:
+            return await self._status()
+        except Unavailable as error:
+            return Status(
+                name=self.name,
+                position=START,
+                filling=False,
+                leads=self._lease.is_held,
+                last_error=str(error),
+            )
+
+    async def _status(self) -> Status:
         cursor = await self._projection.position()
+        told = self._projection if isinstance(self._projection, Reporting) else None
         return Status(
-            name=self._projection.name,
+            name=self.name,
             position=cursor.position,
             filling=cursor.scanned is not None,
             leads=self._lease.is_held,
             last_error=None if self._loop.last_error is None else str(self._loop.last_error),
+            parked=len(await told.parked()) if told else 0,
+            documents_per_second=told.rate.per_second if told else 0.0,
         )
 
     async def _step(self) -> bool:

@@ -9,8 +9,8 @@ from octavo.feed.reader import Feed
 from octavo.postgres.pool import Pool, Row
 from octavo.projections.documents import DocumentProjection
 from octavo.projections.searchable import searchable
-from octavo.roles.search import Change, SearchEngine
-from octavo.roles.state import Parked, Removed
+from octavo.roles.search import Change
+from octavo.roles.state import DocumentEngine, Parked, Removed
 
 
 class SearchProjection(DocumentProjection[Change]):
@@ -22,7 +22,9 @@ class SearchProjection(DocumentProjection[Change]):
         engine: takes it, and knows where it stands.
     """
 
-    def __init__(self, system: Pool, feed: Feed, engine: SearchEngine, name: str = "search") -> None:
+    def __init__(
+        self, system: Pool, feed: Feed, engine: DocumentEngine[Change], name: str = "search"
+    ) -> None:
         super().__init__(name, system, feed, engine, changes)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import octavo
-from octavo.engines.search.choice import folder_of, lease_name
+from octavo.engines.search.choice import address, lease_name
 from octavo.errors import InvalidSetting, MissingExtra
 from octavo.postgres.server import Server
 from tests.databases import migrated_database, settings_of
@@ -41,17 +41,18 @@ async def test_what_is_written_is_found_by_every_process_of_the_machine(
             assert [hit.id for hit in hits.hits] == [written.id]
 
 
-async def test_an_index_of_another_folder_is_filled_from_the_start(
-    database: octavo.Settings, tmp_path: Path
+async def test_a_setting_that_names_another_engine_changes_nothing_and_says_what_would(
+    database: octavo.Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with _open(database, tmp_path / "one") as db:
         written = await db.documents.put("article", {"title": "A refund"})
         await db.search("refund", after=written.position, wait_seconds=30)
 
     async with _open(database, tmp_path / "other", background=False) as db:
-        assert (await db.search("refund")).hits == []
-        await db.drain()
         assert [hit.id for hit in (await db.search("refund")).hits] == [written.id]
+
+    assert f"`octavo engines promote search tantivy:{tmp_path / 'other'}`" in caplog.text
+    assert not (tmp_path / "other").exists()
 
 
 async def test_another_life_of_the_record_has_another_index(
@@ -76,7 +77,7 @@ async def test_another_life_of_the_record_has_another_index(
 @pytest.mark.parametrize("setting", ["", "tantivy", "tantivy:", "opensearch://here", "Postgres"])
 def test_an_engine_that_is_not_there_is_refused_before_anything_starts(setting: str) -> None:
     with pytest.raises(InvalidSetting, match="names no engine"):
-        folder_of(setting)
+        address(setting)
 
 
 def test_each_folder_has_its_own_writer_and_the_record_has_one() -> None:

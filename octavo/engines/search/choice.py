@@ -1,47 +1,96 @@
-"""Which search engine the setting names."""
+"""Which search engine a URL names: one line of the table for each kind."""
 
 from __future__ import annotations
 
 import hashlib
 import socket
+from collections.abc import Callable
 from pathlib import Path
+
+import msgspec
 
 from octavo.engines.search.postgres import PostgresSearch
 from octavo.engines.search.tantivy import TantivySearch
 from octavo.errors import InvalidSetting
 from octavo.postgres.record import Record
 from octavo.roles.search import SearchEngine
+from octavo.values.login import Logins
 
 _EMBEDDED = "tantivy:"
 
 
-def folder_of(setting: str) -> Path | None:
-    """The folder of an embedded index; None for the engine inside the record.
+class Kind(msgspec.Struct, frozen=True):
+    """Engines of one kind.
+
+    Attributes:
+        address: the URL as it is kept: absolute, in one spelling, without a login; raises `InvalidSetting`.
+        build: the engine behind such a URL; connects to nothing yet; raises `MissingExtra`.
+        lease: what only the process that fills the engine has.
+    """
+
+    address: Callable[[str], str]
+    build: Callable[[str, Record, Logins], SearchEngine]
+    lease: Callable[[str], str]
+
+
+def address(url: str) -> str:
+    """The URL as the catalogue keeps it.
 
     Raises:
-        InvalidSetting: neither `postgres` nor `tantivy:DIR`.
+        InvalidSetting: it names no engine.
     """
-    if setting == "postgres":
-        return None
-    if setting.startswith(_EMBEDDED) and (folder := setting.removeprefix(_EMBEDDED)):
-        return Path(folder).expanduser().absolute()
-    raise InvalidSetting(
-        f"search = {setting!r} names no engine",
+    return _kind(url).address(url)
+
+
+def search_engine(url: str, record: Record, logins: Logins) -> SearchEngine:
+    """The engine behind a URL; raises `InvalidSetting` and `MissingExtra`."""
+    return _kind(url).build(address(url), record, logins)
+
+
+def lease_name(url: str) -> str:
+    """What only the process that fills the engine has."""
+    return _kind(url).lease(address(url))
+
+
+def _kind(url: str) -> Kind:
+    kind = _KINDS.get(url.partition(":")[0])
+    if kind is None:
+        raise _no_engine(url)
+    return kind
+
+
+def _no_engine(url: str) -> InvalidSetting:
+    return InvalidSetting(
+        f"search = {url!r} names no engine",
         remedy="give postgres, or tantivy:DIR with a folder of this machine",
         setting="search",
     )
 
 
-def search_engine(setting: str, record: Record) -> SearchEngine:
-    """The engine of the setting; raises `InvalidSetting` and `MissingExtra`."""
-    folder = folder_of(setting)
-    return PostgresSearch(record) if folder is None else TantivySearch(record, folder)
+def _inside(url: str) -> str:
+    if url != "postgres":
+        raise _no_engine(url)
+    return url
 
 
-def lease_name(setting: str) -> str:
-    """What only the process that fills the engine has: one for the record's own, one for each folder."""
-    folder = folder_of(setting)
-    if folder is None:
-        return "search"
-    place = f"{socket.gethostname()}:{folder}".encode()
+def _folder(url: str) -> Path:
+    folder = url.removeprefix(_EMBEDDED)
+    if not folder or not url.startswith(_EMBEDDED):
+        raise _no_engine(url)
+    return Path(folder).expanduser().absolute()
+
+
+def _folder_lease(url: str) -> str:
+    """One for each folder of each machine."""
+    place = f"{socket.gethostname()}:{_folder(url)}".encode()
     return f"search in {hashlib.sha256(place).hexdigest()[:16]}"
+
+
+_KINDS = {
+    "postgres": Kind(_inside, lambda _, record, __: PostgresSearch(record), lambda _: "search"),
+    "tantivy": Kind(
+        lambda url: f"{_EMBEDDED}{_folder(url)}",
+        lambda url, record, _: TantivySearch(record, _folder(url)),
+        _folder_lease,
+    ),
+}

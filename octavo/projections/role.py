@@ -1,0 +1,35 @@
+"""A role whose engines hold the current state of documents: how they are made, filled and told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from octavo.feed.reader import Feed
+from octavo.postgres.pool import Pool
+from octavo.projections.documents import DocumentProjection
+from octavo.roles.state import DocumentEngine
+
+
+class Role(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a role before any engine of it is there.
+
+    Attributes:
+        name: search, vectors …
+        setting: what the setting names; empty when it leaves the choice to the catalogue.
+        first: URL of the first engine; the catalogue says it afterwards.
+        address: the URL as the catalogue keeps it, absolute and without a login; raises `InvalidSetting`.
+        build: the engine behind such a URL; raises `InvalidSetting` and `MissingExtra`, and connects to nothing.
+        lease: what only the process that fills the engine has.
+        project: what fills it.
+    """
+
+    name: str
+    setting: str
+    first: str
+    address: Callable[[str], str]
+    build: Callable[[str], DocumentEngine[Any]]
+    lease: Callable[[str], str]
+    project: Callable[[Pool, Feed, DocumentEngine[Any]], DocumentProjection[Any]]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from uuid_utils.compat import uuid7
 
 from octavo.engines.vectors.postgres import PostgresVectors
+from octavo.engines.vectors.qdrant import QdrantVectors
 from octavo.postgres.record import Record, open_record
 from octavo.postgres.server import Server
 from octavo.roles.vectors import VectorEngine
 from octavo.store import organizations
 from octavo.testing.vector_engine import MODEL, Shelf
 from tests.databases import migrated_database, settings_of
+from tests.qdrant_server import QdrantServer, qdrant_server
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +28,29 @@ async def own_record(server: Server) -> AsyncIterator[Record]:
         await record.close()
 
 
-@pytest.fixture(params=["postgres", "postgres-indexed"])
-def engine(request: pytest.FixtureRequest, own_record: Record) -> VectorEngine:
-    # With an approximate index from the first passage on, and without one.
-    return PostgresVectors(
-        own_record, MODEL, indexed_from=1 if request.param == "postgres-indexed" else 10_000
-    )
+@pytest.fixture(scope="module")
+def qdrant() -> Iterator[QdrantServer]:
+    """Qdrant's engine behind a server."""
+    with qdrant_server() as running:
+        yield running
+
+
+@pytest.fixture(params=["postgres", "postgres-indexed", "qdrant", "qdrant-folder"])
+async def engine(
+    request: pytest.FixtureRequest, own_record: Record, qdrant: QdrantServer, tmp_path: Path
+) -> AsyncIterator[VectorEngine]:
+    # With an approximate index from the first passage on, and without one; the engine of a server, and the
+    # client's own store.
+    if request.param.startswith("postgres"):
+        yield PostgresVectors(
+            own_record, MODEL, indexed_from=1 if request.param == "postgres-indexed" else 10_000
+        )
+        return
+    folder = request.param == "qdrant-folder"
+    place = f"qdrant:{tmp_path}" if folder else f"qdrant://{qdrant.address}"
+    made = QdrantVectors(own_record, MODEL, place)
+    yield made
+    await made.close()
 
 
 async def _shelf(record: Record, engine: VectorEngine) -> Shelf:

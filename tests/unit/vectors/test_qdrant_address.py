@@ -26,7 +26,6 @@ def test_every_other_server_is_spoken_to_over_tls() -> None:
 
 
 def test_the_path_begins_the_names_of_collections_and_options_tune_them() -> None:
-    """S0-100, S0-101, S0-102, S0-103, S0-104: the optimizer and the write-ahead log can be set."""
     address = parse("qdrant://[::1]:6333/mine?wal_capacity_mb=64&deleted_threshold=0.5&quantization=scalar")
 
     assert (address.url, address.prefix) == ("http://[::1]:6333", "mine")

@@ -23,7 +23,7 @@ from octavo.operations import migrations
 from octavo.operations.maintenance import maintain, tasks
 from octavo.operations.migrations import Source
 from octavo.operations.progress import Progress, silent
-from octavo.operations.task import Done
+from octavo.operations.task import Bounds, Done, Task
 from octavo.operations.upkeep import Upkeep, note
 from octavo.pipelines import definitions
 from octavo.pipelines.clock import SystemClock
@@ -35,6 +35,7 @@ from octavo.postgres.backfill import Report
 from octavo.postgres.migration import Phase
 from octavo.postgres.pool import Runner as StatementRunner
 from octavo.postgres.record import Record, open_record
+from octavo.projections.promote import retire_overdue
 from octavo.projections.roles import check, roles
 from octavo.projections.roster import Roster
 from octavo.projections.runner import DRAIN_SECONDS, Runner
@@ -54,6 +55,7 @@ from octavo.values.type import DocumentType, imported
 from octavo.values.upcast import Upcasters
 from octavo.workspace import (
     Documents,
+    Engines,
     Events,
     Labels,
     Links,
@@ -67,6 +69,9 @@ from octavo.workspace import (
     Workspace,
 )
 from octavo.workspace.audit import ReadAudit
+
+# How often engines are looked for that were kept for long enough.
+RETIRE_SECONDS = 300.0
 
 
 def open(
@@ -146,6 +151,7 @@ class Octavo:
         settings: what it was opened with.
         record: the PostgreSQL behind it, for operators: `record.health()`.
         projections: keep the engines at the end of the log, by the name of each.
+        engines: list, verify, repair and rebuild them, and move a role to another: see `Engines`.
         upkeep: does the tasks of maintenance when they are due.
         types: the document types, and their indexes.
     """
@@ -153,6 +159,7 @@ class Octavo:
     settings: Settings
     record: Record
     projections: Runners
+    engines: Engines
     upkeep: Upkeep
     types: Types
 
@@ -186,6 +193,7 @@ class Octavo:
             roster = Roster(record, wakeup, roles(record, self.settings))
             opening.push_async_callback(roster.close)
             await roster.open()
+            self.engines = Engines(roster)
             self.projections = roster.runners
             if record.has_system and self._background:
                 self.projections.start()
@@ -198,7 +206,11 @@ class Octavo:
             )
             self._blobs = FileBlobs(blob_directory(self.settings))
             if record.has_system:
-                self.upkeep = Upkeep(record.system, tasks(record.system, self._blobs, wakeup.committed))
+                self._tasks = (
+                    *tasks(record.system, self._blobs, wakeup.committed),
+                    Task("engines", RETIRE_SECONDS, partial(_retire_overdue, roster)),
+                )
+                self.upkeep = Upkeep(record.system, self._tasks)
                 opening.push_async_callback(self.upkeep.stop)
                 if self._background:
                     self.upkeep.start()
@@ -293,9 +305,7 @@ class Octavo:
             InvalidSetting: this process may not serve all organizations.
         """
         record, settings = self._open_record, self.settings
-        means = Means(
-            record.system, record.app, self._open_parts.wakeup, self._components, self._scope
-        )
+        means = Means(record.system, record.app, self._open_parts.wakeup, self._components, self._scope)
         return Worker(
             means,
             slots=slots or settings.run_slots,
@@ -343,10 +353,10 @@ class Octavo:
             progress: told the rows and files of each task.
         """
         record, begun = self._open_record, time.monotonic()
-        todo = tasks(record.system, self._blobs, self._parts.wakeup.committed)
+        system, todo = record.system, self._tasks
         done = await maintain(todo, dry_run=dry_run, progress=progress)
         if not dry_run:
-            await note(record.system, todo, done, begun)
+            await note(system, todo, done, begun)
         return done
 
     async def migrate(
@@ -433,6 +443,11 @@ class Octavo:
             types=self._known,
             statements=self._statements,
         )
+
+
+async def _retire_overdue(roster: Roster, to: Bounds) -> Done:
+    due, gone = await retire_overdue(roster, dry_run=to.dry_run)
+    return Done(task="engines", dry_run=to.dry_run, examined=due, changed=gone)
 
 
 async def _drain(runner: Runner, feed: Feed, timeout_seconds: float) -> None:

@@ -68,3 +68,9 @@ async def scanned(system: Pool, key: heads.Key | None) -> tuple[int, int]:
     row = await system.fetchrow(_sql.live_documents, organization, id)
     assert row is not None
     return row["scanned"], row["documents"]
+
+
+async def live_keys(system: Pool, after: heads.Key, limit: int) -> Sequence[heads.Key]:
+    """The live documents behind a key, by organization and id; none at the end."""
+    rows = await system.fetch(_sql.live_keys, *after, limit)
+    return [(row["organization_id"], row["id"]) for row in rows]

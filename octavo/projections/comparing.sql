@@ -46,3 +46,12 @@ SELECT
     count(*) AS documents
 FROM octavo.document
 WHERE deleted_at IS NULL
+
+-- name: live_keys
+-- scope: system
+-- $1 organization and $2 id of the last document, $3 documents at most.
+SELECT organization_id, id
+FROM octavo.document
+WHERE (organization_id, id) > ($1::uuid, $2::uuid) AND deleted_at IS NULL
+ORDER BY organization_id, id
+LIMIT $3

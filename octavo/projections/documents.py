@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -30,6 +31,8 @@ log = logging.getLogger("octavo.projections")
 
 EVENTS_AT_ONCE = 1_000
 ATTEMPTS = 50
+# Between two tries of what is parked: at first, and at most.
+RETRY_SECONDS, LONGEST_RETRY_SECONDS = 60.0, 3_600.0
 
 Change = TypeVar("Change")
 # What an engine is told of documents, in the order of their rows; the rows have the columns of `heads.sql`.
@@ -63,7 +66,9 @@ class DocumentProjection(Generic[Change]):
         self._system = system
         self._feed = feed
         self._engine = engine
-        self._derive = derive
+        self.derive = derive
+        self._retry_pause = RETRY_SECONDS
+        self._retry_at = time.monotonic() + RETRY_SECONDS
         self._cursor: Cursor | None = None
         self._loads: AsyncGenerator[Load[Change], None] | None = None
         self._ahead: asyncio.Task[Load[Change] | None] | None = None
@@ -82,6 +87,7 @@ class DocumentProjection(Generic[Change]):
             load = await self._next()
             if load is None:
                 self._loads = None
+                await self._retry_now_and_then()
                 return False
             self._ahead = asyncio.create_task(self._prepared())
             parked = await self._engine.apply(load.changes, load.before, load.after)
@@ -129,13 +135,23 @@ class DocumentProjection(Generic[Change]):
         if ahead is not None:
             await asyncio.wait({ahead})
 
+    async def _retry_now_and_then(self) -> None:
+        """Try what is parked again, with longer and longer pauses while nothing comes of it."""
+        if time.monotonic() < self._retry_at:
+            return
+        parked = await self._engine.parked()
+        still = await self.refresh([(one.organization, one.id) for one in parked])
+        in_vain = bool(still) and len(still) == len(parked)
+        self._retry_pause = min(2 * self._retry_pause, LONGEST_RETRY_SECONDS) if in_vain else RETRY_SECONDS
+        self._retry_at = time.monotonic() + self._retry_pause
+
     async def _refreshed(self, keys: Sequence[heads.Key]) -> tuple[Sequence[heads.Key], Sequence[Parked]]:
         """Apply the first documents, and tell which are left."""
         for attempt in range(1, ATTEMPTS + 1):
             cursor = await self._engine.position()
             found = await heads.read(self._system, keys)
             try:
-                return found.left, await self._engine.apply(await self._derive(found.rows), cursor, cursor)
+                return found.left, await self._engine.apply(await self.derive(found.rows), cursor, cursor)
             except Conflict:
                 if attempt == ATTEMPTS:
                     raise
@@ -180,7 +196,7 @@ class DocumentProjection(Generic[Change]):
         while True:
             found = await heads.read(self._system, keys) if keys else heads.Heads(())
             keys = found.left
-            changes = await self._derive(found.rows)
+            changes = await self.derive(found.rows)
             yield Load(changes, cursor, cursor if keys else Cursor(cursor.generation, position))
             if not keys:
                 return
@@ -198,7 +214,7 @@ class DocumentProjection(Generic[Change]):
         while rows := await heads.scan(self._system, scanned):
             scanned = rows[-1]["organization_id"], rows[-1]["id"]
             after = Cursor(cursor.generation, cursor.position, scanned)
-            yield Load(await self._derive(rows), cursor, after)
+            yield Load(await self.derive(rows), cursor, after)
             cursor = after
         yield Load((), cursor, Cursor(cursor.generation, cursor.position))
 

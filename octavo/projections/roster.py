@@ -7,6 +7,7 @@ noticed yet reads the engine that served before, which is kept up to date: it an
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -76,6 +77,7 @@ class Roster:
         self._places: dict[tuple[str, str], Place] = {}
         self._live: dict[str, Place] = {}
         self._refused: set[tuple[str, str]] = set()
+        self._looking = asyncio.Lock()
         self._looks = Background(
             "engines",
             self._look_step,
@@ -104,7 +106,15 @@ class Roster:
         await self.runners.stop()
 
     async def look(self) -> None:
-        """Read the catalogue and be as it says."""
+        """Read the catalogue and be as it says.
+
+        Raises:
+            InvalidSetting, MissingExtra: an engine that serves by now cannot be used by this process.
+        """
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
         entries = [one for one in await catalogue.entries(self.record.app) if one.role in self.roles]
         if entries == self.entries:
             return
@@ -133,6 +143,10 @@ class Roster:
         if found is None:
             raise InvalidInput(f"{role} has no engine {url}", remedy="see `octavo engines list`")
         return found
+
+    def found(self, role: str, url: str) -> Place | None:
+        """An engine of the catalogue, by the URL that is kept there; None when it is not in use here."""
+        return self._places.get((role, url))
 
     def role(self, name: str) -> Role:
         """The role of this name; raises `InvalidInput`."""

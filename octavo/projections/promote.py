@@ -1,0 +1,180 @@
+"""Moving a role to another engine, and back, while it is read and written.
+
+    add      the engine comes into the catalogue as `building`; whoever runs projections fills it and follows the log
+    fill     all documents, then what happened meanwhile
+    verify   it is compared with the record and, where it differs, repaired; not equal, not promoted
+    switch   one commit of the catalogue; the engine that served is `kept`, and follows the log for a while
+    retire   when that while is over, nobody fills the old engine any more, and it is emptied
+
+Every step may be repeated: after a kill the same call goes on where it was. Before the switch nothing has changed for
+any reader; after it, a process that has not noticed reads the old engine, which is kept up to date.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+
+from octavo.errors import Conflict, InvalidInput
+from octavo.postgres.lease import Lease
+from octavo.projections import catalogue
+from octavo.projections.catalogue import KEEP_SECONDS, Entry
+from octavo.projections.roster import Roster
+from octavo.projections.tending import Tending
+from octavo.projections.verify import Progress, Verification, silent
+
+RETIRE_SECONDS = 30.0
+_PAUSE_SECONDS = 0.05
+
+
+class Promotion(msgspec.Struct, frozen=True):
+    """A role was moved.
+
+    Attributes:
+        before, url: the engine that served, and the one that does.
+        verification: what showed that the new one is equal, just before it served.
+    """
+
+    role: str
+    before: str
+    url: str
+    verification: Verification
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as plain data."""
+        return {"role": self.role, "before": self.before, "url": self.url, **self.verification.as_dict()}
+
+
+async def promote(
+    roster: Roster,
+    role: str,
+    url: str,
+    *,
+    keep_seconds: float | None = KEEP_SECONDS,
+    accept_parked: bool = False,
+    timeout_seconds: float | None = None,
+    progress: Progress = silent,
+) -> Promotion:
+    """Let another engine serve a role; the module says how.
+
+    Args:
+        keep_seconds: how long the engine that served is kept up to date; None: until it is retired.
+        accept_parked: also when the new engine cannot take documents that the old one holds.
+        timeout_seconds: for filling it and for each wait afterwards; None: as long as it moves.
+
+    Raises:
+        InvalidInput, InvalidSetting, MissingExtra: it serves already, or names no engine.
+        Unavailable: the engine does not answer. PositionTimeout: it was not filled in time.
+        Conflict: another one is being filled, or it is not equal to the record after repairs.
+    """
+    known = roster.role(role)
+    url = known.address(url)
+    await roster.look()
+    before = roster.place(role)
+    if url == before.url:
+        raise InvalidInput(f"{role} is served by {url} already", remedy="see `octavo engines list`")
+    await known.build(url).position()  # one that does not answer comes into no catalogue
+    await catalogue.add(roster.record.system, role, url)
+    await roster.look()
+    tending = Tending(roster, roster.place(role, url), timeout_seconds=timeout_seconds, progress=progress)
+    await tending.catch_up()
+    verification = await _shown_equal(tending)
+    if verification.total.parked and not accept_parked:
+        await _demand_fewer_parked(roster, role, verification)
+    # Who reads one engine and then the other must not go back in time.
+    await tending.reach((await before.engine.position()).position)
+    await catalogue.switch(roster.record.system, role, url, keep_seconds)
+    roster.wakeup.committed()
+    await roster.look()
+    return Promotion(role, before.url, url, verification)
+
+
+async def demote(roster: Roster, role: str, **options: Any) -> Promotion:
+    """Go back to the engine that served before; the arguments are those of `promote`.
+
+    Raises:
+        InvalidInput: none is kept. And what `promote` raises.
+    """
+    roster.role(role)
+    await roster.look()
+    kept = [one for one in roster.entries if one.role == role and one.state == "kept"]
+    if not kept:
+        raise InvalidInput(f"no engine that served {role} is kept", remedy="promote one by its URL")
+    return await promote(roster, role, max(kept, key=_since).url, **options)
+
+
+async def retire(roster: Roster, role: str, url: str, *, forget: bool = False) -> None:
+    """Take an engine that does not serve out of the catalogue, and empty it.
+
+    Args:
+        forget: leave what is in it, as when it does not answer any more; it gets no erasure from then on.
+
+    Raises:
+        Conflict: it serves, or somebody keeps filling it. InvalidInput: there is no such engine.
+        Unavailable: it cannot be emptied now; it is tried again by upkeep.
+    """
+    known = roster.role(role)
+    url = known.address(url)
+    await catalogue.retire(roster.record.system, role, url)
+    await roster.look()
+    if not forget:
+        await _empty(roster, role, url)
+    await catalogue.remove(roster.record.system, role, url)
+    await roster.look()
+
+
+async def retire_overdue(roster: Roster, *, dry_run: bool = False) -> tuple[int, int]:
+    """Retire what was kept for long enough; returns how many were due, and how many are gone."""
+    due = [one for one in await catalogue.overdue(roster.record.system) if one[0] in roster.roles]
+    if not dry_run:
+        for role, url in due:
+            await retire(roster, role, url)
+    return len(due), len(due)
+
+
+async def _shown_equal(tending: Tending) -> Verification:
+    verification = await tending.verify()
+    if not verification.is_equal:
+        verification = (await tending.repair()).verification
+    if verification.is_equal:
+        return verification
+    total = verification.total
+    raise Conflict(
+        f"{tending.place.url} is not equal to the record: {total.missing} missing, {total.stale} stale,"
+        f" {total.ghosts} ghosts of {total.documents} documents",
+        remedy="nothing was switched; see whether others write to this engine, then promote it again",
+    )
+
+
+async def _demand_fewer_parked(roster: Roster, role: str, verification: Verification) -> None:
+    parked = await roster.live(role).parked()
+    if verification.total.parked > len(parked):
+        raise Conflict(
+            f"{verification.url} cannot take {verification.total.parked} documents,"
+            f" {verification.total.parked - len(parked)} more than the engine that serves",
+            remedy="`octavo engines parked` lists them; promote with accept_parked to leave them out",
+        )
+
+
+async def _empty(roster: Roster, role: str, url: str) -> None:
+    """Empty an engine when nobody fills it any more: who did has seen the catalogue, or is dead and lost its lease."""
+    known = roster.roles[role]
+    lease = Lease(roster.record.system, known.lease(url))
+    deadline = time.monotonic() + RETIRE_SECONDS
+    while not await lease.take():
+        if time.monotonic() > deadline:
+            raise Conflict(
+                f"{url} is still being filled", remedy="retire it again; see `octavo engines list`"
+            )
+        await asyncio.sleep(_PAUSE_SECONDS)
+    async with lease.kept():
+        # A process that is about to take the lease looks at the catalogue meanwhile, and does not.
+        await asyncio.sleep(2 * roster.look_seconds)
+        await known.build(url).reset()
+
+
+def _since(entry: Entry) -> float:
+    return entry.changed_at.timestamp()

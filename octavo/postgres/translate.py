@@ -86,8 +86,10 @@ def is_fatal(error: BaseException | None) -> bool:
 
 
 def _lost(error: BaseException) -> OctavoError:
+    # What went wrong inside the driver is told in its own words: they are about its protocol, not about values.
+    inside = f": {error}" if isinstance(error, asyncpg.InternalClientError) else ""
     return Unavailable(
-        f"the record did not answer ({type(error).__name__})",
+        f"the record did not answer ({type(error).__name__}{inside})",
         remedy="a change may or may not have been made: read before you repeat it, or use an idempotency key",
     )
 

@@ -60,6 +60,18 @@ class Words(msgspec.Struct, frozen=True):
     excluded: tuple[Term, ...] = ()
 
 
+class Weights(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a word counts by where it stands; only how they relate to each other matters.
+
+    What stands in title, preview and description is text too, so none of them weighs less than the text.
+    """
+
+    title: float = 10.0
+    preview: float = 4.0
+    description: float = 2.0
+    text: float = 1.0
+
+
 class Order(msgspec.Struct, frozen=True):
     """An order other than by relevance."""
 
@@ -84,6 +96,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         order: None for the best first.
         limit: hits of the page.
         after: continue behind this place.
+        weights: what counts how much for the score; which documents match does not depend on them.
+        boosts: what the score of a type's documents is multiplied by; 1 for types that are not named.
+        explain: whether matches shall tell why they have their score.
     """
 
     organization: UUID
@@ -94,6 +109,30 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     condition: Condition | None = None
     order: Order | None = None
     after: Place | None = None
+    weights: Weights = Weights()
+    boosts: Mapping[str, float] = {}
+    explain: bool = False
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A word as the index has it, and in which parts of the passage it stands, the weightiest first."""
+
+    word: str
+    parts: Sequence[str]
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a match has its score; tells of nothing but its own organization.
+
+    Attributes:
+        found: the words of the query that stand in the passage.
+        factors: what the score is the product of, by name: `words`, `rarity`, `resemblance`, `apart`, `boost`.
+        ranked: False when it comes behind those that were ranked.
+    """
+
+    found: Sequence[Standing]
+    factors: Mapping[str, float]
+    ranked: bool = True
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +142,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
         version: the version that was searched; `current_version` is newer while the engine lags.
         start, end: the passage in the document's text, in code points.
         highlight: the passage, or a piece of it, with what matched between MATCH_START and MATCH_END.
+        explanation: of the score, if the query asks for it.
     """
 
     id: UUID
@@ -118,6 +158,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     end: int
     highlight: str
     place: Place
+    explanation: Explanation | None = None
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

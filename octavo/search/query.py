@@ -13,14 +13,16 @@ import msgspec
 
 from octavo.errors import InvalidFilter, LimitExceeded
 from octavo.postgres.transaction import Runner
-from octavo.roles.search import Match, Order, Query, SearchEngine, Words
+from octavo.roles.search import Match, Order, Query, SearchEngine, Weights, Words
 from octavo.search import facets as facets_of
 from octavo.search import pages, suggestions
 from octavo.search import synonyms as meanings
-from octavo.search.facets import Facet
+from octavo.search.explain import why
 from octavo.search.highlights import Style, highlight
+from octavo.search.hits import Hit, Hits
 from octavo.search.narrowing import condition, filter_of, names
 from octavo.search.parse import parse
+from octavo.search.ranking import boosts_of, weights_of
 from octavo.search.reading import (
     WAIT_SECONDS,
     Fallback,
@@ -37,65 +39,15 @@ from octavo.values.position import Position
 __all__ = ["WAIT_SECONDS", "Fallback", "Hit", "Hits", "Moved", "Search", "Skips"]
 
 
-class Hit(msgspec.Struct, frozen=True, kw_only=True):
-    """A document that matches.
+class Ranking(msgspec.Struct, frozen=True):
+    """What a search weighs more, and whether it tells why."""
 
-    Attributes:
-        version: the version that was searched.
-        current_version: the document's version now; newer than `version` while the engine lags.
-        score: comparable inside one page sequence only.
-        highlight: the piece of the best passage that matched.
-        start, end: that passage in the document's searched text, in code points.
-    """
-
-    id: UUID
-    namespace: str
-    type: str
-    name: str | None
-    title: str | None
-    version: int
-    current_version: int
-    score: float
-    highlight: str
-    start: int
-    end: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """The hit as plain data."""
-        return {**msgspec.structs.asdict(self), "id": str(self.id)}
+    weights: Weights = Weights()
+    boosts: Mapping[str, float] = {}
+    explain: bool = False
 
 
-class Hits(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of hits.
-
-    Attributes:
-        cursor: continues behind the page; None on the last one.
-        capped: more documents match than were ranked; later pages hold them.
-        position: up to where in the log the engine had read; give it to nothing, compare it with a write's.
-        stale: the engine was behind `after`, and the caller allowed it.
-        took_ms: how long it took, waiting included, in milliseconds.
-        facets: the values that were asked for, as often as they are among all that matches.
-        corrected: what was searched instead, because the words as written find nothing; further pages are
-            asked for with it.
-    """
-
-    hits: Sequence[Hit]
-    cursor: str | None
-    capped: bool
-    position: Position
-    stale: bool
-    took_ms: float
-    facets: Sequence[Facet] = ()
-    corrected: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The page as plain data."""
-        return {
-            **msgspec.structs.asdict(self),
-            "hits": [hit.as_dict() for hit in self.hits],
-            "position": str(self.position),
-            "facets": msgspec.to_builtins(self.facets),
-        }
+_AS_USUAL = Ranking()
 
 
 class Search:
@@ -143,6 +95,9 @@ class Search:
         facet_values: int = 10,
         fuzzy: bool = False,
         synonyms: bool | str = False,
+        weights: Mapping[str, float] | None = None,
+        boost: Mapping[str, Mapping[str, float]] | None = None,
+        explain: bool = False,
     ) -> Hits:
         """Documents with these words, best first.
 
@@ -165,6 +120,9 @@ class Search:
             fuzzy: when nothing is found, search for what was probably meant; `Hits.corrected` tells it.
             synonyms: also find what the organization calls the same; a language tag takes the synonyms of that
                 language and those of every language.
+            weights: how much a word counts by where it stands, as `{"title": 20}`; see `octavo.search.ranking`.
+            boost: what the score of a type's documents is multiplied by, as `{"@type": {"policy": 2.0}}`.
+            explain: tell of each hit why it is where it is; costs a look at its passage.
 
         Raises:
             InvalidInput, InvalidFilter, LimitExceeded: nothing was searched.
@@ -182,6 +140,7 @@ class Search:
             order=_order(order),
             limit=limit,
             synonyms=synonyms,
+            ranking=Ranking(weights_of(weights), boosts_of(boost), explain),
         )
         query, mark = await ask(text, cursor=cursor)
         found, stale = await self._reading.find(
@@ -198,7 +157,7 @@ class Search:
             query, mark = await ask(corrected, cursor=None)
             found = await self._engine.search(query)
         return Hits(
-            hits=[_hit(match, query.words, style) for match in found.matches],
+            hits=[hit(match, query, style) for match in found.matches],
             cursor=pages.write(found.matches[-1].place, mark) if found.more and found.matches else None,
             capped=found.capped,
             position=found.cursor.position,
@@ -248,6 +207,7 @@ class Search:
         limit: int = 1,
         cursor: str | None = None,
         synonyms: bool | str = False,
+        ranking: Ranking = _AS_USUAL,
     ) -> tuple[Query, str]:
         """The query, and what tells its cursors from those of others."""
         if not 1 <= limit <= self._max_limit:
@@ -257,7 +217,8 @@ class Search:
         words = parse(text)
         if synonyms:
             words = await self._with_synonyms(organization, words, synonyms)
-        mark = pages.fingerprint(words, namespaces, types, order, filter and filter.fingerprint)
+        narrowing = (namespaces, types, order, filter and filter.fingerprint)
+        mark = pages.fingerprint(words, *narrowing, ranking.weights, ranking.boosts)
         query = Query(
             organization=organization,
             words=words,
@@ -267,6 +228,9 @@ class Search:
             condition=condition(filter) if filter else None,
             order=order,
             after=pages.read(cursor, mark) if cursor else None,
+            weights=ranking.weights,
+            boosts=ranking.boosts,
+            explain=ranking.explain,
         )
         return query, mark
 
@@ -287,7 +251,8 @@ def _order(order: str | None) -> Order | None:
     return Order(subject, order.startswith("-"))
 
 
-def _hit(match: Match, words: Words, style: Style) -> Hit:
+def hit(match: Match, query: Query, style: Style) -> Hit:
+    """What is shown of a match."""
     return Hit(
         id=match.id,
         namespace=match.namespace,
@@ -297,7 +262,8 @@ def _hit(match: Match, words: Words, style: Style) -> Hit:
         version=match.version,
         current_version=match.current_version,
         score=match.score,
-        highlight=highlight(match, words, style),
+        highlight=highlight(match, query.words, style),
         start=match.start,
         end=match.end,
+        why=why(match.explanation, query.weights) if match.explanation else None,
     )

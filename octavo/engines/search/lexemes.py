@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from octavo.roles.search import Term
+from octavo.roles.search import Term, Weights
 
 SHORTEST_RESEMBLING = 3
 
@@ -72,6 +72,13 @@ def resembling_words(terms: Iterable[Term]) -> list[str]:
     if any(_DIGIT.search(word) for word in words):
         return []
     return sorted(words, key=lambda word: (-len(word), word))
+
+
+def weight_classes(weights: Weights) -> list[float]:
+    """Weights as PostgreSQL takes them: of text, description, preview and title, 1 at most."""
+    given = (weights.text, weights.description, weights.preview, weights.title)
+    most = max(given) or 1.0
+    return [weight / most for weight in given]
 
 
 def _pairs(letters: str) -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import msgspec
 
-from octavo.engines.search import lexemes
+from octavo.engines.search import lexemes, marking
 from octavo.engines.search.word_forms import PLAIN, Forms, WordForms, asked_words_of
-from octavo.roles.search import MATCH_END, MATCH_START, Term, Words
-
-_MARKED = rf"{MATCH_START}\g<0>{MATCH_END}"
+from octavo.roles.search import Term, Words
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -50,19 +47,6 @@ class Meaning(msgspec.Struct, frozen=True, dict=True):
         """The beginnings of words that are looked for."""
         return tuple(form for term in self.terms if term.begins and (form := term.forms[-1]))
 
-    def pattern(self, words: frozenset[str]) -> re.Pattern[str]:
-        """What finds these words, and those that begin as asked; made once for all passages with the same."""
-        if words not in self._patterns:
-            either = [re.escape(word) for word in sorted(words, key=len, reverse=True)]
-            either += [rf"{re.escape(beginning)}[^\W_]*" for beginning in self.beginnings]
-            found = rf"(?<![^\W_])(?:{'|'.join(either)})(?![^\W_])" if either else r"(?!)"
-            self._patterns[words] = re.compile(found, re.IGNORECASE)
-        return self._patterns[words]
-
-    @cached_property
-    def _patterns(self) -> dict[frozenset[str], re.Pattern[str]]:
-        return {}
-
 
 async def meaning(
     words: Words, configurations: Sequence[str], *, has_rough: bool, forms: WordForms
@@ -94,7 +78,7 @@ def marked(text: str, forms: Forms, asked: Meaning) -> str:
         if form and (form in whole or (beginnings and form.startswith(beginnings)))
     }
     plain = {word for word in whole if forms.get(word, word) in whole}
-    return asked.pattern(frozenset(inflected | plain)).sub(_MARKED, text)
+    return marking.marked(text, inflected | plain, beginnings)
 
 
 async def _in_languages(

@@ -19,11 +19,22 @@ from uuid import UUID
 
 from octavo.engines.search import lexemes
 from octavo.engines.search.postgres_index import PostgresIndex
+from octavo.engines.search.postgres_shown import explanations, marked_texts
 from octavo.engines.search.postgres_words import vocabulary
+from octavo.engines.search.word_forms import WordForms
 from octavo.postgres.pool import Row
 from octavo.postgres.record import Record
 from octavo.postgres.statements import load
-from octavo.roles.search import MATCH_END, MATCH_START, Change, Found, Match, Matching, Order, Place, Query
+from octavo.roles.search import (
+    Change,
+    Explanation,
+    Found,
+    Match,
+    Matching,
+    Order,
+    Place,
+    Query,
+)
 from octavo.roles.state import NO_DOCUMENT, Cursor, Digest, Parked
 from octavo.values.condition import Attribute
 from octavo.values.position import Position
@@ -36,8 +47,6 @@ FEWEST_CANDIDATES = 100
 LOOKED_AT = 2_000
 EVERYTHING = 100_000
 
-# The whole passage with its marks: which piece of it is shown is decided where it is shown.
-_HEADLINE = f'StartSel="{MATCH_START}", StopSel="{MATCH_END}", HighlightAll=true'
 _RANKED, _REST = 0, 1
 # The documents that pass the query's filter are a part of the statement, under this name.
 _FILTERED = "passage.document_id IN (SELECT filtered.document_id FROM filtered)"
@@ -49,6 +58,7 @@ class PostgresSearch:
     def __init__(self, record: Record) -> None:
         self._record = record
         self._index = PostgresIndex(record)
+        self._forms = WordForms(record.app)
 
     async def position(self) -> Cursor:
         """Where the engine stands; a process without the system's role sees no progress of a scan."""
@@ -106,12 +116,12 @@ class PostgresSearch:
     async def _ranked(self, query: Query) -> tuple[Found, bool]:
         """A page of what is ranked, and whether nothing else matches."""
         rows = await self._rows(_sql.search, query, _arguments(query, query.limit, query.after))
-        return self._found(rows, query.limit, _RANKED), rows[0]["complete"]
+        return await self._found(query, rows, query.limit, _RANKED), rows[0]["complete"]
 
     async def _rest(self, query: Query, limit: int, after: Place | None) -> Found:
         arguments = (*_arguments(query, limit, after), EVERYTHING)
         rows = await self._rows(_sql.search_rest, query, arguments)
-        return self._found(rows, limit, _REST)
+        return await self._found(query, rows, limit, _REST)
 
     async def _ordered(self, query: Query, order: Order) -> Found:
         statement = _sql.search_descending if order.descending else _sql.search_ascending
@@ -121,7 +131,7 @@ class PostgresSearch:
             *_sort_key(order),
         )
         rows = await self._rows(statement, query, arguments)
-        return self._found(rows, query.limit, _RANKED)
+        return await self._found(query, rows, query.limit, _RANKED)
 
     async def _rows(self, statement: str, query: Query, arguments: Sequence[object]) -> Sequence[Row]:
         """Run a search; its first row is there also when nothing matches."""
@@ -133,10 +143,16 @@ class PostgresSearch:
         text = statement.format(condition=condition, filtered=_FILTERED)
         return await self._record.app.fetch(text, *arguments, *values)
 
-    def _found(self, rows: Sequence[Row], limit: int, band: int) -> Found:
+    async def _found(self, query: Query, rows: Sequence[Row], limit: int, band: int) -> Found:
         hits = [row for row in rows if row["document_id"] is not None]
+        page = hits[:limit]
+        texts = await marked_texts(page, self._forms)
+        reasons = await explanations(self._record.app, query, page, band == _RANKED) if query.explain else {}
         return Found(
-            matches=[_match(row, band) for row in hits[:limit]],
+            matches=[
+                _match(row, band, text, reasons.get(row["document_id"]))
+                for row, text in zip(page, texts, strict=True)
+            ],
             more=len(hits) > limit,
             capped=rows[0]["capped"],
             cursor=self._cursor(rows[0]),
@@ -165,13 +181,15 @@ def _arguments(query: Query, limit: int, after: Place | None) -> tuple[object, .
         max(FEWEST_CANDIDATES, CANDIDATES // len(alternatives)),
         LOOKED_AT,
         limit + 1,
-        _HEADLINE,
+        lexemes.weight_classes(query.weights),
         [words[0] if words else None for words in resembling],
         [" ".join(words) for words in resembling],
         None if after is None else after.id,
         None if after is None else after.value,
         [place for place, _ in divided],
         [text for _, text in divided],
+        list(query.boosts) or None,
+        list(query.boosts.values()) or None,
     )
 
 
@@ -181,7 +199,7 @@ def _sort_key(order: Order) -> tuple[str, list[str] | None]:
     return "@metadata" if order.subject.source == "metadata" else "", list(order.subject.path)
 
 
-def _match(row: Row, band: int) -> Match:
+def _match(row: Row, band: int, highlight: str, explanation: Explanation | None) -> Match:
     return Match(
         id=row["document_id"],
         namespace=row["namespace"],
@@ -194,8 +212,9 @@ def _match(row: Row, band: int) -> Match:
         score=row["score"],
         start=row["start_character"],
         end=row["end_character"],
-        highlight=row["headline"],
+        highlight=highlight,
         place=Place(band, row["sort_value"], row["document_id"]),
+        explanation=explanation,
     )
 
 

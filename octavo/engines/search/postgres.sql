@@ -1,8 +1,9 @@
 -- Searching. Parameters: $1 organization, $2 alternatives, each the text of a tsquery, $3 excluded words as text of a
 -- tsquery or null, $4 namespaces or null, $5 types or null, $6 passages an alternative may bring at most, $7 passages
--- looked at for it at most, $8 rows of the page, $9 options of highlights, $10 for each alternative its longest word
--- or null, $11 all its words, $12 the document of the last hit or null, $13 its sort value, $14 and $15 the terms of
--- alternatives that have several: the number of the alternative and the text of a tsquery.
+-- looked at for it at most, $8 rows of the page, $9 weights of text, description, preview and title, 1 at most, $10 for
+-- each alternative its longest word or null, $11 all its words, $12 the document of the last hit or null, $13 its sort
+-- value, $14 and $15 the terms of alternatives that have several: the number of the alternative and the text of a
+-- tsquery; $16 types that are boosted and $17 by how much.
 -- {condition} is a filter over octavo.lookup; {filtered} asks whether the passage's document passes it.
 -- Only total expressions may be applied to octavo.lookup and octavo.search_lookup: see migration 0001.
 
@@ -24,16 +25,18 @@ segment AS MATERIALIZED (
     ORDER BY segment DESC
 ),
 alternative AS MATERIALIZED (
-    SELECT asked.place, octavo.any_of(to_tsquery(language.configuration, asked.words)) AS query
+    SELECT asked.place, octavo.any_of(DISTINCT to_tsquery(language.configuration, asked.words)) AS query
     FROM unnest($2::text []) WITH ORDINALITY AS asked (words, place)
     CROSS JOIN language
     GROUP BY asked.place
 ),
+-- What ranks: each word once, however many languages and alternatives have it.
 whole AS MATERIALIZED (
-    SELECT octavo.any_of(query) AS query FROM alternative
+    SELECT regexp_replace(octavo.any_of(query)::text, ' (&|<(-|\d+)>) ', ' | ', 'g')::tsquery AS query
+    FROM alternative
 ),
 excluded AS MATERIALIZED (
-    SELECT octavo.any_of(to_tsquery(configuration, $3)) AS query FROM language
+    SELECT octavo.any_of(DISTINCT to_tsquery(configuration, $3)) AS query FROM language
 ),
 resembling AS MATERIALIZED (
     SELECT asked.place, asked.longest, string_to_array(asked.words, ' ') AS words
@@ -50,7 +53,9 @@ filtered AS NOT MATERIALIZED (
         SELECT passage.*
         FROM segment
         CROSS JOIN LATERAL (
-            SELECT passage.document_id, passage.ordinal, passage.version, passage.words, passage.trigram_text
+            SELECT
+                passage.document_id, passage.ordinal, passage.version, passage.type, passage.words,
+                passage.trigram_text
             FROM octavo.search_lookup AS passage
             WHERE
                 passage.organization_id = $1::octavo.organization
@@ -87,7 +92,7 @@ placed AS MATERIALIZED (
     SELECT place, query, octavo.loosened(query) AS loose FROM alternative WHERE octavo.loosened(query) <> query
 ),
 looked_at AS MATERIALIZED (
-    SELECT placed.place, found.document_id, found.ordinal, found.version, found.words
+    SELECT placed.place, found.document_id, found.ordinal, found.version, found.type, found.words
     FROM placed
     CROSS JOIN LATERAL (
         -- include: passages
@@ -97,7 +102,7 @@ looked_at AS MATERIALIZED (
     ) AS found
 ),
 by_words AS MATERIALIZED (
-    SELECT plain.place, found.document_id, found.ordinal, found.version, found.words
+    SELECT plain.place, found.document_id, found.ordinal, found.version, found.type, found.words
     FROM plain
     CROSS JOIN LATERAL (
         -- include: passages
@@ -109,7 +114,7 @@ by_words AS MATERIALIZED (
     SELECT placed.place, found.*
     FROM placed
     CROSS JOIN LATERAL (
-        SELECT looked_at.document_id, looked_at.ordinal, looked_at.version, looked_at.words
+        SELECT looked_at.document_id, looked_at.ordinal, looked_at.version, looked_at.type, looked_at.words
         FROM looked_at
         WHERE looked_at.place = placed.place AND looked_at.words @@ placed.query
         LIMIT $6
@@ -126,7 +131,7 @@ common AS MATERIALIZED (
         OR (SELECT count(*) FROM looked_at WHERE looked_at.place = alternative.place) >= $7
 ),
 by_title AS MATERIALIZED (
-    SELECT 0::bigint AS place, found.document_id, found.ordinal, found.version, found.words
+    SELECT 0::bigint AS place, found.document_id, found.ordinal, found.version, found.type, found.words
     FROM (SELECT octavo.any_of(query) AS query FROM common HAVING count(*) > 0) AS one_of
     CROSS JOIN LATERAL (
         -- include: passages
@@ -135,8 +140,28 @@ by_title AS MATERIALIZED (
         LIMIT $6
     ) AS found
 ),
+-- What is boosted would not be ranked if it is rare: it is looked for among the newest.
+by_type AS MATERIALIZED (
+    SELECT 0::bigint AS place, found.document_id, found.ordinal, found.version, found.type, found.words
+    FROM (
+        SELECT octavo.any_of(query) AS query
+        FROM common
+        HAVING count(*) > 0 AND (SELECT max(factor) FROM unnest($17::float8 []) AS factor) > 1
+    ) AS one_of
+    CROSS JOIN LATERAL (
+        SELECT newest.*
+        FROM (
+            -- include: passages
+            AND passage.words @@ one_of.query
+            -- include: passages_end
+            LIMIT $7
+        ) AS newest
+        WHERE ($17::float8 [])[array_position($16::text [], newest.type)] > 1
+        LIMIT $6
+    ) AS found
+),
 together AS MATERIALIZED (
-    SELECT 0::bigint AS place, found.document_id, found.ordinal, found.version, found.words
+    SELECT 0::bigint AS place, found.document_id, found.ordinal, found.version, found.type, found.words
     FROM (
         SELECT octavo.all_of(query) AS query
         FROM common
@@ -151,7 +176,7 @@ together AS MATERIALIZED (
 ),
 by_trigrams AS MATERIALIZED (
     SELECT
-        resembling.place, found.document_id, found.ordinal, found.version, found.words,
+        resembling.place, found.document_id, found.ordinal, found.version, found.type, found.words,
         word_similarity(resembling.longest, found.trigram_text) AS similarity
     FROM resembling
     CROSS JOIN LATERAL (
@@ -161,19 +186,22 @@ by_trigrams AS MATERIALIZED (
         LIMIT $6
     ) AS found
 ),
--- The weights are those of text, description, preview and title. A rare alternative adds to the score as rarity
--- does in tf-idf: ln(cap / passages).
+-- A rare alternative adds to the score as rarity does in tf-idf: ln(cap / passages).
 scored AS MATERIALIZED (
     SELECT
         found.document_id, found.ordinal, any_value(found.version) AS version, false AS is_apart,
         (greatest(
-            ts_rank('{{0.1, 0.2, 0.4, 1.0}}', any_value(found.words), (SELECT query FROM whole)),
-            0.06 * max(found.similarity)
-        ) * (1 + coalesce(sum(ln($6::float8 / least(tally.passages, $6))), 0)))::real AS score
+            ts_rank($9::real [], any_value(found.words), (SELECT query FROM whole)),
+            0.6 * ($9::real [])[1] * max(found.similarity)
+        )
+        * (1 + coalesce(sum(ln($6::float8 / least(tally.passages, $6))), 0))
+        * coalesce(($17::float8 [])[array_position($16::text [], any_value(found.type))], 1))::real AS score
     FROM (
         SELECT *, 0::real AS similarity FROM by_words
         UNION ALL
         SELECT *, 0 FROM by_title
+        UNION ALL
+        SELECT *, 0 FROM by_type
         UNION ALL
         SELECT *, 0 FROM together
         UNION ALL
@@ -187,7 +215,7 @@ scored AS MATERIALIZED (
 -- Long documents that hold the words in different passages: the rarest term of an alternative says which documents
 -- to look into for its others.
 term AS MATERIALIZED (
-    SELECT asked.place, asked.ordinal, octavo.any_of(parsed.query) AS query
+    SELECT asked.place, asked.ordinal, octavo.any_of(DISTINCT parsed.query) AS query
     FROM unnest($14::bigint [], $15::text []) WITH ORDINALITY AS asked (place, words, ordinal)
     CROSS JOIN language
     CROSS JOIN LATERAL (SELECT to_tsquery(language.configuration, asked.words) AS query) AS parsed
@@ -235,7 +263,8 @@ apart AS MATERIALIZED (
 apart_passage AS MATERIALIZED (
     SELECT
         passage.document_id, passage.ordinal, passage.version, true AS is_apart,
-        (0.01 * ts_rank('{{0.1, 0.2, 0.4, 1.0}}', passage.words, any_term.query))::real AS score
+        (0.01 * ts_rank($9::real [], passage.words, any_term.query)
+        * coalesce(($17::float8 [])[array_position($16::text [], passage.type)], 1))::real AS score
     FROM apart
     CROSS JOIN any_term
     INNER JOIN octavo.search_lookup AS passage
@@ -252,29 +281,31 @@ near AS MATERIALIZED (
 )
 
 -- fragment: every
--- All that matches, up to $16 passages an alternative.
+-- All that matches, up to $18 passages an alternative.
 every_passage AS MATERIALIZED (
     SELECT
         found.document_id, found.ordinal, found.version, false AS is_apart,
-        ts_rank('{{0.1, 0.2, 0.4, 1.0}}', found.words, (SELECT query FROM whole)) AS score
+        (ts_rank($9::real [], found.words, (SELECT query FROM whole))
+        * coalesce(($17::float8 [])[array_position($16::text [], found.type)], 1))::real AS score
     FROM alternative
     CROSS JOIN LATERAL (
         -- include: passages
         AND passage.words @@ alternative.query
         -- include: passages_end
-        LIMIT greatest($16::integer, $6::octavo.search_limit)
+        LIMIT greatest($18::integer, $6::octavo.search_limit)
     ) AS found
     WHERE numnode(alternative.query) > 0
     UNION ALL
     SELECT
         found.document_id, found.ordinal, found.version, false,
-        (0.06 * word_similarity(resembling.longest, found.trigram_text))::real
+        (0.6 * ($9::real [])[1] * word_similarity(resembling.longest, found.trigram_text)
+        * coalesce(($17::float8 [])[array_position($16::text [], found.type)], 1))::real
     FROM resembling
     CROSS JOIN LATERAL (
         -- include: passages
         -- include: resembles
         -- include: passages_end
-        LIMIT $16
+        LIMIT $18
     ) AS found
     UNION ALL
     SELECT * FROM apart_passage
@@ -287,7 +318,7 @@ every_document AS MATERIALIZED (
 
 -- fragment: of_every
 limits AS (
-    SELECT count(*) >= $16 AS capped, true AS complete FROM every_passage
+    SELECT count(*) >= $18 AS capped, true AS complete FROM every_passage
 ),
 asked_for AS (
     SELECT query, false AS is_apart FROM whole
@@ -302,6 +333,7 @@ asked_for AS (
             head.organization_id = $1::octavo.organization
             AND head.id = ranked.document_id
             AND head.deleted_at IS NULL
+            AND (head.expires_at > now()) IS NOT FALSE
         LIMIT 1
 
 -- fragment: page_by_score
@@ -324,7 +356,7 @@ sorted AS MATERIALIZED (
     SELECT every_document.*, coalesce(known_fields.value, 'null') AS sort_value
     FROM every_document
     CROSS JOIN LATERAL (
-        SELECT CASE $17::text
+        SELECT CASE $19::text
             WHEN '@created_at' THEN to_jsonb(extract(EPOCH FROM filter.created_at))
             WHEN '@updated_at' THEN to_jsonb(extract(EPOCH FROM filter.updated_at))
             WHEN '@created_by' THEN to_jsonb(filter.created_by)
@@ -334,8 +366,8 @@ sorted AS MATERIALIZED (
             WHEN '@namespace' THEN to_jsonb(filter.namespace)
             WHEN '@type' THEN to_jsonb(filter.type)
             WHEN '@version' THEN to_jsonb(filter.version)
-            WHEN '@metadata' THEN filter.metadata #> $18::text []
-            ELSE filter.fields #> $18::text []
+            WHEN '@metadata' THEN filter.metadata #> $20::text []
+            ELSE filter.fields #> $20::text []
         END AS value
         FROM octavo.document_filter AS filter
         WHERE filter.organization_id = $1::octavo.organization AND filter.document_id = every_document.document_id
@@ -348,9 +380,10 @@ sorted AS MATERIALIZED (
 SELECT
     engine.generation, engine.scanning, engine.epoch, engine.position_xid, engine.position_id,
     limits.capped, limits.complete,
-    page.document_id, page.namespace, page.type, page.name, page.version, page.current_version,
+    page.document_id, page.ordinal, page.is_apart, page.namespace, page.type, page.name, page.version,
+    page.current_version,
     page.score, page.sort_value, shown.start_character, shown.end_character,
-    first.title, first.description, in_text.headline
+    first.title, first.description, shown.configuration, shown.text, in_text.words
 FROM octavo.search_engine AS engine
 CROSS JOIN limits
 LEFT JOIN page ON true
@@ -365,7 +398,7 @@ LEFT JOIN octavo.search_text AS first
         AND first.document_id = page.document_id
         AND first.ordinal = 0
 LEFT JOIN LATERAL (
-    SELECT ts_headline(shown.configuration::regconfig, shown.text, asked_for.query, $9) AS headline
+    SELECT asked_for.query::text AS words
     FROM asked_for
     WHERE asked_for.is_apart = page.is_apart
 ) AS in_text ON true
@@ -505,7 +538,7 @@ page AS MATERIALIZED (
 ORDER BY page.sort_value DESC, page.document_id DESC
 
 -- name: search_matching
--- All that matches, live or not, up to $16 passages an alternative. Parameters of pages are given and not looked at.
+-- All that matches, live or not, up to $18 passages an alternative. Parameters of pages are given and not looked at.
 WITH
 -- include: asked
 ,
@@ -515,7 +548,7 @@ bound AS MATERIALIZED (
 -- include: apart
 ,
 -- include: every
-SELECT document_id, (SELECT count(*) >= $16 FROM every_passage) AS capped
+SELECT document_id, (SELECT count(*) >= $18 FROM every_passage) AS capped
 FROM every_document
-WHERE ($8::integer, $9::text, $12::uuid, $13::float8) IS DISTINCT FROM NULL
-LIMIT $16::integer
+WHERE ($8::integer, $12::uuid, $13::float8) IS DISTINCT FROM NULL
+LIMIT $18::integer

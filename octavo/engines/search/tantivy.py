@@ -33,11 +33,21 @@ from octavo.engines.search.tantivy_index import (
     organization_trait,
     shown,
 )
-from octavo.engines.search.tantivy_query import Builder, asked
-from octavo.engines.search.word_forms import WordForms
+from octavo.engines.search.tantivy_query import APART, Builder, asked
+from octavo.engines.search.word_forms import WordForms, words_of
 from octavo.postgres.pool import Row
 from octavo.postgres.record import Record
-from octavo.roles.search import Change, Found, Match, Matching, Order, Place, Query
+from octavo.roles.search import (
+    Change,
+    Explanation,
+    Found,
+    Match,
+    Matching,
+    Order,
+    Place,
+    Query,
+    Standing,
+)
 from octavo.roles.state import Cursor, Digest, Parked
 
 WORDS = 10_000
@@ -209,7 +219,7 @@ class TantivySearch:
 
 
 def _match(question: Question, candidate: Candidate, row: Row, value: float | bytes) -> Match:
-    passage = _passage(question, candidate)
+    place, passage = _passage(question, candidate)
     return Match(
         id=candidate.id,
         namespace=row["namespace"],
@@ -224,18 +234,45 @@ def _match(question: Question, candidate: Candidate, row: Row, value: float | by
         end=passage.end,
         highlight=marked(passage.text, passage.forms, question.meaning),
         place=Place(0, value, candidate.id),
+        explanation=_explanation(question, candidate, row["type"], place, passage)
+        if question.query.explain
+        else None,
     )
 
 
-def _passage(question: Question, candidate: Candidate) -> Shown:
-    """The passage of a candidate; of a document that matches as a whole, its best one."""
-    searcher = question.snapshot.searcher
-    data = shown(searcher, candidate.place)
+def _passage(question: Question, candidate: Candidate) -> tuple[Any, Shown]:
+    """The passage of a candidate, and its place; of a document that matches as a whole, its best one."""
+    searcher, place = question.snapshot.searcher, candidate.place
+    data = shown(searcher, place)
     if data is None:
         best = question.builder.best_passage(question.meaning, candidate.id)
         [(_, place)] = searcher.search(best, 1, count=False).hits
         data = shown(searcher, place)
-    return msgspec.msgpack.decode(data, type=Shown)
+    return place, msgspec.msgpack.decode(data, type=Shown)
+
+
+def _explanation(
+    question: Question, candidate: Candidate, type: str, place: Any, passage: Shown
+) -> Explanation:
+    of_text = {passage.forms.get(word, word) for word in words_of(passage.text)}
+    found = [
+        Standing(word, [*parts, "text"] if _has(of_text, word) else parts)
+        for word, parts in question.builder.standing(question.meaning, place).items()
+    ]
+    boost = question.query.boosts.get(type, 1.0)
+    apart = APART if place is not candidate.place else 1.0
+    factors = {"words": candidate.score / boost / apart, "apart": apart, "boost": boost}
+    return Explanation(
+        found=[one for one in found if one.parts],
+        factors={name: factor for name, factor in factors.items() if name == "words" or factor != 1.0},
+    )
+
+
+def _has(forms: set[str], word: str) -> bool:
+    """Whether a word is among forms, or the beginning `word*` of one."""
+    if word.endswith("*"):
+        return any(form.startswith(word[:-1]) for form in forms)
+    return word in forms
 
 
 def _writes(index: TantivyIndex, changes: Sequence[Change | Prepared]) -> Callable[[Any], None]:

@@ -11,7 +11,8 @@ three its rarity is added several times: more often than a word's frequency in t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +24,10 @@ from octavo.engines.search.word_forms import WordForms
 from octavo.roles.search import Query
 from octavo.text.language import CONFIGURATIONS
 
-WEIGHTS = {"title": 11.0, "preview": 4.4, "description": 2.2}
-_APART = 0.01
+WEIGHED = ("title", "preview", "description")
+# How many times its rarity a word adds where it stands in what weighs 1: half of what BM25 counts it at most.
+_RARITIES = 1.1
+APART = 0.01
 # Of a word that resembles one in a language without a dictionary: what stays of it, and what it is worth.
 _STEM, _SHORTEST_STEM, _ROUGH = 0.6, 3, 0.05
 
@@ -68,12 +71,12 @@ class Builder:
         wanted += [self._resembling(words) for words in meaning.rough if words]
         if self._has_long():
             wanted += [
-                self._make.boost_query(self._all([self._term(term, "whole") for term in terms]), _APART)
+                self._make.boost_query(self._all([self._term(term, "whole") for term in terms]), APART)
                 for alternative in meaning.alternatives
                 for terms in alternative
                 if len(terms) > 1 or meaning.excluded
             ]
-        clauses = [(self._occur.Must, self._any(wanted)), *self._narrowed()]
+        clauses = [(self._occur.Must, self._boosted(self._any(wanted))), *self._narrowed()]
         clauses += [
             (self._occur.MustNot, self._term(term, field))
             for term in meaning.excluded
@@ -98,6 +101,26 @@ class Builder:
             ]
         )
 
+    def standing(self, meaning: Meaning, place: Any) -> dict[str, list[str]]:
+        """Which of the words that are looked for stand in title, preview and description of a passage."""
+        return {
+            name: [part for part in WEIGHED if self._holds(query(part), place)]
+            for name, query in self._words(meaning)
+        }
+
+    def _words(self, meaning: Meaning) -> Iterator[tuple[str, Callable[[str], Any]]]:
+        for form in sorted(meaning.whole_forms):
+            yield form, partial(self._make.term_query, self._schema, field_value=self._tag + form)
+        for form in meaning.beginnings:
+            yield f"{form}*", partial(self._beginning, word=self._tag + form)
+
+    def _holds(self, query: Any, place: Any) -> bool:
+        try:
+            query.explain(self._searcher, place)
+        except ValueError:  # the library tells so that the document does not match
+            return False
+        return True
+
     def _together(self, terms: Sequence[Asked], only_single: bool) -> Any:
         clauses = [(self._occur.Must, self._anywhere(term)) for term in terms]
         if only_single:
@@ -109,11 +132,31 @@ class Builder:
     def _anywhere(self, term: Asked) -> Any:
         """A term in a passage, worth more where it stands in what is weighed more."""
         rarity = self._rarity(term)
+        weights = self._query.weights
         weighed = [
-            (self._occur.Should, self._make.const_score_query(self._term(term, field), weight * rarity))
-            for field, weight in WEIGHTS.items()
+            (
+                self._occur.Should,
+                self._make.const_score_query(self._term(term, part), weight * _RARITIES * rarity),
+            )
+            for part in WEIGHED
+            if (weight := getattr(weights, part)) > weights.text
         ]
-        return self._make.boolean_query([(self._occur.Must, self._term(term, "text")), *weighed])
+        text = self._term(term, "text")
+        if weights.text != 1.0:
+            text = self._make.boost_query(text, weights.text)
+        return self._make.boolean_query([(self._occur.Must, text), *weighed])
+
+    def _boosted(self, matching: Any) -> Any:
+        """What matches, worth more or less by its type; each document is in one of the parts."""
+        boosts = self._query.boosts
+        if not boosts:
+            return matching
+        parts = [
+            self._make.boost_query(self._all([matching, self._silent("type", [type])]), factor)
+            for type, factor in boosts.items()
+        ]
+        others = [(self._occur.Must, matching), (self._occur.MustNot, self._silent("type", list(boosts)))]
+        return self._any([*parts, self._make.boolean_query(others)])
 
     def _rarity(self, term: Asked) -> float:
         """The inverse document frequency of BM25, of a phrase the sum of its words'; 1 of a beginning."""

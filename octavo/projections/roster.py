@@ -101,9 +101,11 @@ class Roster:
         self._looks.start()
 
     async def close(self) -> None:
-        """Look no more, and stop the runners; safe to call twice."""
+        """Look no more, stop the runners, and close what engines have open; safe to call twice."""
         await self._looks.stop()
         await self.runners.stop()
+        for place in {id(one.engine): one for one in (*self._places.values(), *self._live.values())}.values():
+            await _close(place.engine)
 
     async def look(self) -> None:
         """Read the catalogue and be as it says.
@@ -237,3 +239,10 @@ class Roster:
         if not known.setting or known.address(known.setting) == self._live[role].url:
             return None
         return known.address(known.setting)
+
+
+async def _close(engine: DocumentEngine[Any]) -> None:
+    """Close the connections of an engine that has some of its own."""
+    close = getattr(engine, "close", None)
+    if close is not None:
+        await close()

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from octavo.components import BUILT_IN
 from octavo.engines.blobs.files import FileBlobs
+from octavo.engines.embedders.choice import Embedders
 from octavo.errors import Unavailable
 from octavo.feed.reader import Feed
 from octavo.feed.wakeup import Wakeup
@@ -41,7 +42,9 @@ from octavo.projections.roster import Roster
 from octavo.projections.runner import DRAIN_SECONDS, Runner
 from octavo.projections.runners import Runners
 from octavo.projections.serving import ServingSearch
+from octavo.projections.serving_vectors import serving_vectors
 from octavo.search.query import Hits, Search, Skips
+from octavo.search.semantic import Semantic
 from octavo.settings import Settings, load
 from octavo.store import audit, organizations, retention
 from octavo.store.known import KnownTypes
@@ -50,6 +53,7 @@ from octavo.store.remembered import Remembered
 from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin, parse_actor
 from octavo.values.component import Component
+from octavo.values.login import parse_logins
 from octavo.values.position import Position
 from octavo.values.type import DocumentType, imported
 from octavo.values.upcast import Upcasters
@@ -190,7 +194,9 @@ class Octavo:
             opening.push_async_callback(record.close)
             wakeup = Wakeup(record.app, record.listen if record.can_listen else None)
             opening.push_async_callback(wakeup.close)
-            roster = Roster(record, wakeup, roles(record, self.settings))
+            embedders = Embedders(parse_logins(self.settings.engine_logins))
+            opening.push_async_callback(embedders.close)
+            roster = Roster(record, wakeup, roles(record, self.settings, embedders))
             opening.push_async_callback(roster.close)
             await roster.open()
             self.engines = Engines(roster)
@@ -201,6 +207,12 @@ class Octavo:
                 ServingSearch(roster),
                 record.app,
                 moved=partial(roster.moved, "search") if record.has_system else asyncio.sleep,
+                skips=_skips(record, wakeup),
+                max_limit=self.settings.max_page,
+            )
+            semantic = Semantic(
+                serving_vectors(roster, embedders),
+                moved=partial(roster.moved, "vectors") if record.has_system else asyncio.sleep,
                 skips=_skips(record, wakeup),
                 max_limit=self.settings.max_page,
             )
@@ -218,7 +230,7 @@ class Octavo:
             opening.push_async_callback(reads.close)
             runs = self._run_parts()
             opening.push_async_callback(runs.processes.close)
-            self._parts = Parts(record.app, wakeup, search, self._blobs, runs, self._upcasters, reads)
+            self._parts = Parts(record.app, wakeup, search, semantic, self._blobs, runs, self._upcasters, reads)
             self.record = record
             self.types = Types(record, self.settings, self._known, self._scope_of)
             opening.push_async_callback(self.types.stop)

@@ -55,6 +55,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "machine. Later ones by `octavo engines promote`. Empty: whichever serves, at first `postgres`."
         ),
     ] = ""
+    vectors: Annotated[
+        str,
+        Meta(
+            description="First engine of the vectors role: `none`, `postgres`, or Qdrant as `qdrants://HOST:6333`, "
+            "`qdrant:DIR`. Later ones by `octavo engines promote`. Needs the extra `vectors`."
+        ),
+    ] = "none"
+    embedder: Annotated[
+        str,
+        Meta(
+            description="What makes vectors: `wordllama`, offline; `openai:MODEL@https://HOST/v1?dimensions=N`; "
+            "`sentence-transformers:MODEL?dimensions=N`. Its key is in `engine_logins`."
+        ),
+    ] = "wordllama"
     engine_logins: Annotated[
         str,
         Meta(

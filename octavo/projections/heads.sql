@@ -3,7 +3,7 @@
 
 -- fragment: columns
     row.organization_id, row.id, head.namespace, head.type, head.name, head.version, head.metadata,
-    content.preview, content.language,
+    head.created_at, head.created_by, head.created_by_kind, content.preview, content.language,
     head.body_hash IS NOT NULL AND head.deleted_at IS NULL AS is_live,
     sum(pg_column_size(body.value)) OVER (ORDER BY row.place) AS bytes, row.place, head.body_hash
 
@@ -20,7 +20,8 @@ LEFT JOIN octavo.content AS content
 -- fragment: with_bodies
 SELECT
     sized.organization_id, sized.id, sized.namespace, sized.type, sized.name, sized.version, sized.metadata,
-    sized.preview, sized.language, sized.is_live, body.value AS body
+    sized.created_at, sized.created_by, sized.created_by_kind, sized.preview, sized.language, sized.is_live,
+    body.value AS body
 FROM sized
 LEFT JOIN octavo.body AS body
     ON

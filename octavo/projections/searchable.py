@@ -40,8 +40,8 @@ def searchable(row: Mapping[str, Any]) -> Searchable:
         row: a live document as `heads.sql` gives it.
     """
     body, metadata = decode(row["body"]), decode(row["metadata"])
-    title = _text(body.get("title")) or _text(body.get("name")) or row["name"]
-    text = _clean(text_of(body))
+    title = title_of(body, row["name"])
+    text = clean(text_of(body))
     return Searchable(
         organization=row["organization_id"],
         id=row["id"],
@@ -50,7 +50,7 @@ def searchable(row: Mapping[str, Any]) -> Searchable:
         version=row["version"],
         title=title and title[:TITLE_CHARACTERS],
         preview=_text(body.get("preview")) or row["preview"],
-        description=_description(body, metadata, row["name"] if row["name"] != title else None),
+        description=description_of(body, metadata, row["name"] if row["name"] != title else None),
         configuration=_configuration(body, metadata, row["language"], text or title or ""),
         passages=split(text),
     )
@@ -78,15 +78,21 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _text(value: Any) -> str | None:
-    return _clean(value).strip() or None if isinstance(value, str) else None
+    return clean(value).strip() or None if isinstance(value, str) else None
 
 
-def _clean(text: str) -> str:
+def title_of(body: Mapping[str, Any], name: str | None) -> str | None:
+    """The title of a document, else its name."""
+    return _text(body.get("title")) or _text(body.get("name")) or name
+
+
+def clean(text: str) -> str:
     """Without the characters that stand for marks in highlights."""
     return text.translate(_MARKS) if MATCH_START in text or MATCH_END in text else text
 
 
-def _description(body: Mapping[str, Any], metadata: Mapping[str, Any], name: str | None) -> str | None:
+def description_of(body: Mapping[str, Any], metadata: Mapping[str, Any], name: str | None) -> str | None:
+    """What describes a document, and its name if it is not the title."""
     described = _text(body.get("description")) or _text(metadata.get("description"))
     parts = [part for part in (described, name) if part]
     return "\n".join(parts)[:DESCRIPTION_CHARACTERS] or None
@@ -96,15 +102,29 @@ def _configuration(
     body: Mapping[str, Any], metadata: Mapping[str, Any], of_file: str | None, text: str
 ) -> str | None:
     """The text search configuration for the document's language; None when PostgreSQL has none for it."""
-    for given in (body.get("language"), metadata.get("language"), of_file):
-        if isinstance(given, str) and given != languages.UNDETERMINED:
-            return _named(languages.configuration(given))
+    given = _given_language(body, metadata, of_file)
+    if given is not None:
+        return _named(languages.configuration(given))
     told = language_of(text) or _detected(text)
     if told == languages.UNDETERMINED:
         return _UNCLEAR
     known = _named(languages.configuration(told))
     # A few plain letters are more likely a name or a code than a language without a dictionary.
     return _UNCLEAR if known is None and text.isascii() and len(text) < _TELLING_CHARACTERS else known
+
+
+def language(
+    body: Mapping[str, Any], metadata: Mapping[str, Any], of_file: str | None, text: str
+) -> str | None:
+    """The language of a document as a BCP 47 tag; None when nothing tells it."""
+    given = _given_language(body, metadata, of_file)
+    told = given or language_of(text) or _detected(text)
+    return None if told == languages.UNDETERMINED else told
+
+
+def _given_language(body: Mapping[str, Any], metadata: Mapping[str, Any], of_file: str | None) -> str | None:
+    given = (body.get("language"), metadata.get("language"), of_file)
+    return next((one for one in given if isinstance(one, str) and one != languages.UNDETERMINED), None)
 
 
 def _named(configuration: str) -> str | None:

@@ -57,3 +57,7 @@ class Embedder(Protocol):
             InvalidInput: a text that can never be embedded.
         """
         ...
+
+    async def close(self) -> None:
+        """Close what is open; safe to call twice."""
+        ...

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -31,7 +31,7 @@ from octavo.values.position import Position
 if TYPE_CHECKING:
     from octavo.roles.embedder import Vector
 
-__all__ = ["Neighbours", "Semantic"]
+__all__ = ["Neighbours", "Semantic", "Served"]
 
 MAX_CHARACTERS = 10_000
 
@@ -63,36 +63,33 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
+class Served(NamedTuple):
+    """The engine that serves now, and the embedder of its model: vectors of two models are never compared."""
+
+    engine: VectorEngine
+    embedder: Embedder
+
+
 class Semantic:
-    """Semantic search over one engine and the embedder of its model.
+    """Semantic search by whichever engine serves it, and the embedder of its model.
 
     Args:
-        engine: what serves it.
-        embedder: makes vectors of what is looked for.
+        serving: asked anew for each search; raises `InvalidSetting` when there are no vectors.
         moved, skips: as `octavo.search.reading.Reading` has them.
         max_limit: documents of one answer at most.
-
-    Raises:
-        InvalidInput: engine and embedder are of different models, whose vectors must not be compared.
     """
 
     def __init__(
         self,
-        engine: VectorEngine,
-        embedder: Embedder,
+        serving: Callable[[], tuple[VectorEngine, Embedder]],
         *,
         moved: Moved = asyncio.sleep,
         skips: Skips | None = None,
         max_limit: int = 1_000,
     ) -> None:
-        if engine.model != embedder.model:
-            raise InvalidInput(
-                f"the vectors are of {engine.model.key}, and the embedder is {embedder.model.key}",
-                remedy="set the embedder that filled the engine, or fill an engine with this one",
-            )
-        self._engine = engine
-        self._embedder = embedder
-        self._reading = Reading("semantic search", engine, moved=moved, skips=skips)
+        self._serving = serving
+        self._moved = moved
+        self._skips = skips
         self._max_limit = max_limit
 
     async def search(
@@ -151,9 +148,10 @@ class Semantic:
             exact=exact,
             without=tuple(without),
         )
-        question = narrowed(vector=await self._vector(query))
-        found, stale = await self._reading.find(
-            partial(self._engine.nearest, question),
+        served = Served(*self._serving())
+        question = narrowed(vector=await _vector(served, query))
+        found, stale = await self._reading(served).find(
+            partial(served.engine.nearest, question),
             organization,
             wanted=wanted,
             deadline=began + wait_seconds,
@@ -184,13 +182,14 @@ class Semantic:
         """
         began = time.monotonic()
         check_fallback(fallback)
+        served = Served(*self._serving())
 
         async def held() -> _Held:
-            cursor = await self._engine.position()
-            vectors = await self._engine.vectors(organization, [document])
+            cursor = await served.engine.position()
+            vectors = await served.engine.vectors(organization, [document])
             return _Held(vectors.get(document, ()), cursor)
 
-        of_document, stale = await self._reading.find(
+        of_document, stale = await self._reading(served).find(
             held,
             organization,
             wanted=wanted_position(after),
@@ -202,10 +201,15 @@ class Semantic:
                 f"there are no vectors of document {document}",
                 remedy="pass after= with the position of its write; a document without text has none",
             )
+        # By the same engine, whichever serves by now: the vectors are of its model.
+        same = Semantic(lambda: served, max_limit=self._max_limit)
         without = [document, *options.pop("without", ())]
-        found = await self.search(organization, _mean(of_document.vectors), without=without, **options)
+        found = await same.search(organization, _mean(of_document.vectors), without=without, **options)
         took_ms = (time.monotonic() - began) * 1000
         return msgspec.structs.replace(found, stale=stale, took_ms=took_ms)
+
+    def _reading(self, served: Served) -> Reading:
+        return Reading("semantic search", served.engine, moved=self._moved, skips=self._skips)
 
     def _narrowed(
         self,
@@ -233,21 +237,22 @@ class Semantic:
             **narrowing,
         )
 
-    async def _vector(self, query: str | Sequence[float] | Vector) -> Vector:
-        """What is looked for as a vector of length 1."""
-        if not isinstance(query, str):
-            return _given(query, self._engine.model.dimensions)
-        if not query.strip():
-            raise InvalidInput("there is nothing to look for", remedy="give a text, or a vector")
-        if len(query) > MAX_CHARACTERS:
-            raise LimitExceeded(
-                f"the text to look for has {len(query)} characters",
-                remedy=f"give at most {MAX_CHARACTERS}; to compare a whole document, ask what is similar to it",
-                limit=MAX_CHARACTERS,
-                actual=len(query),
-            )
-        [vector] = await self._embedder.embed([query], "query")
-        return vector
+
+async def _vector(served: Served, query: str | Sequence[float] | Vector) -> Vector:
+    """What is looked for as a vector of length 1."""
+    if not isinstance(query, str):
+        return _given(query, served.engine.model.dimensions)
+    if not query.strip():
+        raise InvalidInput("there is nothing to look for", remedy="give a text, or a vector")
+    if len(query) > MAX_CHARACTERS:
+        raise LimitExceeded(
+            f"the text to look for has {len(query)} characters",
+            remedy=f"give at most {MAX_CHARACTERS}; to compare a whole document, ask what is similar to it",
+            limit=MAX_CHARACTERS,
+            actual=len(query),
+        )
+    [vector] = await served.embedder.embed([query], "query")
+    return vector
 
 
 class _Held(msgspec.Struct, frozen=True):

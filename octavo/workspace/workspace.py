@@ -23,6 +23,7 @@ from octavo.operations.progress import silent
 from octavo.postgres.pool import Pool
 from octavo.roles.blobs import Blobs
 from octavo.search.query import Fallback, Hits, Search
+from octavo.search.semantic import Semantic
 from octavo.store.scope import Scope
 from octavo.values.actor import Actor, parse_actor
 from octavo.values.event import Event
@@ -43,6 +44,7 @@ class Parts(msgspec.Struct, frozen=True):
     pool: Pool
     wakeup: Wakeup
     search: Search
+    semantic: Semantic
     blobs: Blobs
     upcasters: Upcasters = Upcasters()
     reads: ReadAudit | None = None

@@ -1,0 +1,1 @@
+"""What serves the embedder role: models that run here, and models behind an address."""

@@ -34,8 +34,11 @@ WITH parts AS (
 )
 SELECT
     format('%I.%I', namespace.nspname, relation.relname) AS name,
-    namespace.nspname = 'octavo' AND relation.relname LIKE 'search\_%' AND relation.relname <> 'search_engine'
-        AS derived,
+    namespace.nspname = 'octavo'
+    AND (
+        (relation.relname LIKE 'search\_%' AND relation.relname <> 'search_engine')
+        OR relation.relname LIKE 'vector\_%'
+    ) AS derived,
     (
         SELECT coalesce(string_agg(format('stored.%I', attname), ', ' ORDER BY attnum), 'NULL')
         FROM pg_attribute

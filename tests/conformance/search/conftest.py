@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from uuid_utils.compat import uuid7
 
+from octavo.engines.search.opensearch import OpenSearchEngine
 from octavo.engines.search.postgres import PostgresSearch
 from octavo.engines.search.tantivy import TantivySearch
 from octavo.postgres.record import Record, open_record
@@ -17,6 +18,7 @@ from octavo.roles.search import SearchEngine
 from octavo.store import organizations
 from octavo.testing.search_engine import Library
 from tests.databases import migrated_database, settings_of
+from tests.opensearch import opensearch_server
 
 _MEMORY = Path("/dev/shm")
 
@@ -40,8 +42,21 @@ def index_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.fixture(params=["postgres", "tantivy"])
-def engine(request: pytest.FixtureRequest, own_record: Record, index_folder: Path) -> SearchEngine:
+@pytest.fixture(scope="module")
+async def cluster_engine(own_record: Record) -> AsyncIterator[SearchEngine]:
+    """The engine of the module in a cluster."""
+    with opensearch_server() as host:
+        engine = OpenSearchEngine(own_record, f"opensearch://{host}?replicas=0")
+        yield engine
+        await engine.close()
+
+
+@pytest.fixture(params=["postgres", "tantivy", "opensearch"])
+def engine(
+    request: pytest.FixtureRequest, own_record: Record, index_folder: Path, cluster_engine: SearchEngine
+) -> SearchEngine:
+    if request.param == "opensearch":
+        return cluster_engine
     if request.param == "tantivy":
         return TantivySearch(own_record, index_folder)
     return PostgresSearch(own_record)

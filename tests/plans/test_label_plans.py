@@ -12,7 +12,7 @@ import pytest
 
 from octavo.postgres.record import Record, open_record
 from octavo.postgres.statements import load
-from octavo.search.query import compile_lookup
+from octavo.store.filters import compile_lookup
 from octavo.store.question import count_statement
 from octavo.values.filter import parse
 from tests.databases import administrator, migrated_database, settings_of
@@ -73,13 +73,17 @@ HUB = "SELECT md5($1::uuid::text || 1)::uuid"
 
 @pytest.fixture(scope="module")
 async def labelled(server) -> Any:
-    """Two organizations of 100,000 labelled and linked documents, and three hundred of twenty."""
+    """Organizations of 100,000 and 20,000 labelled and linked documents, and three hundred of twenty."""
     async with migrated_database(server) as name:
         async with administrator(server, name) as admin:
             await admin.execute("SET session_replication_role = replica")  # no look at a key for each row
             for table in TABLES:
                 await admin.execute(f"ALTER TABLE octavo.{table} SET (autovacuum_enabled = off)")
-            for organization, documents in [(BIG, DOCUMENTS), (OTHER, DOCUMENTS), *((s, 20) for s in SMALL)]:
+            for organization, documents in [
+                (BIG, DOCUMENTS),
+                (OTHER, DOCUMENTS // 5),
+                *((s, 20) for s in SMALL),
+            ]:
                 await admin.execute(FILL, organization, documents)
                 await admin.execute(HEADS, organization)
                 await admin.execute(LABELS, organization)

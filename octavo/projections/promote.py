@@ -22,6 +22,7 @@ from octavo.errors import Conflict, InvalidInput
 from octavo.postgres.lease import Lease
 from octavo.projections import catalogue
 from octavo.projections.catalogue import KEEP_SECONDS, Entry
+from octavo.projections.role import opened
 from octavo.projections.roster import Roster
 from octavo.projections.tending import Tending
 from octavo.projections.verify import Progress, Verification, silent
@@ -76,7 +77,8 @@ async def promote(
     before = roster.place(role)
     if url == before.url:
         raise InvalidInput(f"{role} is served by {url} already", remedy="see `octavo engines list`")
-    await known.build(url).position()  # one that does not answer comes into no catalogue
+    async with opened(known.build(url)) as asked:
+        await asked.position()  # one that does not answer comes into no catalogue
     await catalogue.add(roster.record.system, role, url)
     await roster.look()
     tending = Tending(roster, roster.place(role, url), timeout_seconds=timeout_seconds, progress=progress)
@@ -173,7 +175,8 @@ async def _empty(roster: Roster, role: str, url: str) -> None:
     async with lease.kept():
         # A process that is about to take the lease looks at the catalogue meanwhile, and does not.
         await asyncio.sleep(2 * roster.look_seconds)
-        await known.build(url).reset()
+        async with opened(known.build(url)) as emptied:
+            await emptied.reset()
 
 
 def _since(entry: Entry) -> float:

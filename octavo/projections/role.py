@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
@@ -33,3 +34,19 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     build: Callable[[str], DocumentEngine[Any]]
     lease: Callable[[str], str]
     project: Callable[[Pool, Feed, DocumentEngine[Any]], DocumentProjection[Any]]
+
+
+@contextlib.asynccontextmanager
+async def opened(engine: DocumentEngine[Any]) -> AsyncIterator[DocumentEngine[Any]]:
+    """An engine that is used for a moment, and closed."""
+    try:
+        yield engine
+    finally:
+        await close(engine)
+
+
+async def close(engine: DocumentEngine[Any]) -> None:
+    """Close what an engine has open outside of the record, if it has something."""
+    closing = getattr(engine, "close", None)
+    if closing is not None:
+        await closing()

@@ -23,7 +23,7 @@ from octavo.postgres.record import Record
 from octavo.projections import catalogue
 from octavo.projections.catalogue import Entry
 from octavo.projections.documents import DocumentProjection
-from octavo.projections.role import Role
+from octavo.projections.role import Role, close
 from octavo.projections.runner import Runner
 from octavo.projections.runners import Runners
 from octavo.roles.state import DocumentEngine
@@ -105,7 +105,7 @@ class Roster:
         await self._looks.stop()
         await self.runners.stop()
         for place in {id(one.engine): one for one in (*self._places.values(), *self._live.values())}.values():
-            await _close(place.engine)
+            await close(place.engine)
 
     async def look(self) -> None:
         """Read the catalogue and be as it says.
@@ -125,8 +125,11 @@ class Roster:
         for role, place in live.items():
             if role in self._live and self._live[role] is not place:
                 log.info("%s is served by %s from now on", role, place.url)
+        gone = [place for key, place in self._places.items() if key not in places]
         self.entries, self._places, self._live = entries, places, live
         await self.runners.become(self._named())
+        for place in gone:
+            await close(place.engine)
 
     def live(self, role: str) -> DocumentEngine[Any]:
         """The engine that serves a role now; costs nothing."""
@@ -239,10 +242,3 @@ class Roster:
         if not known.setting or known.address(known.setting) == self._live[role].url:
             return None
         return known.address(known.setting)
-
-
-async def _close(engine: DocumentEngine[Any]) -> None:
-    """Close the connections of an engine that has some of its own."""
-    close = getattr(engine, "close", None)
-    if close is not None:
-        await close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -87,16 +88,23 @@ async def count(
 ) -> list[Facet]:
     """Count the values of facets among everything that matches a query, up to 10,000 documents."""
     matching = await engine.matching(query, COUNTED)
+    return await count_among(runner, query, matching.ids, facets, values, capped=matching.capped)
+
+
+async def count_among(
+    runner: Runner, query: Query, ids: Sequence[UUID], facets: Sequence[Asked], values: int, *, capped: bool
+) -> list[Facet]:
+    """Count the values of facets among documents; those that do not pass the query's filter are left out."""
     arguments = (
         query.organization,
-        list(matching.ids),
+        list(ids),
         [facet.attribute for facet in facets],
         [encode(list(facet.path)).decode() for facet in facets],
         values,
     )
     rows = await _rows(runner, query, arguments)
     return [
-        _facet(facet, [row for row in rows if row["place"] == place], capped=matching.capped)
+        _facet(facet, [row for row in rows if row["place"] == place], capped=capped)
         for place, facet in enumerate(facets, 1)
     ]
 

@@ -16,6 +16,8 @@ CHARACTERS = 240
 # What is shown before the first match, in code points.
 _BEFORE = 60
 _SHORTEST_STEM = 3
+# By meaning, shorter words say little.
+_SHORTEST_MARKED = 4
 
 _MARKED = re.compile(f"{MATCH_START}([^{MATCH_END}]*){MATCH_END}")
 _WORD = re.compile(r"\w+")
@@ -31,6 +33,17 @@ def highlight(match: Match, words: Words, style: Style) -> str:
     text, spans = _unmarked(match.highlight)
     if not spans:
         text, spans = _found_literally([text, match.title, match.description], words)
+    return _shown(text, spans, style)
+
+
+def highlight_near(text: str, asked: str, style: Style) -> str:
+    """The piece of a passage with the most words of what was asked, else its beginning; shown as by `highlight`."""
+    words = [word for word in _WORD.findall(asked) if len(word) >= _SHORTEST_MARKED]
+    pattern = re.compile("|".join(map(_form, words)) if words else r"(?!)", re.IGNORECASE)
+    return _shown(text, [found.span() for found in pattern.finditer(text)], style)
+
+
+def _shown(text: str, spans: Sequence[Span], style: Style) -> str:
     window = _window(text, spans)
     if style == "html":
         return _render(text, spans, window, ("<mark>", "</mark>"), html.escape)

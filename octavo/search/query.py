@@ -13,11 +13,12 @@ import msgspec
 
 from octavo.errors import InvalidFilter, LimitExceeded
 from octavo.postgres.transaction import Runner
-from octavo.roles.search import Match, Order, Query, SearchEngine, Weights, Words
+from octavo.roles.search import Found, Match, Order, Query, SearchEngine, Weights, Words
 from octavo.search import facets as facets_of
 from octavo.search import pages, suggestions
 from octavo.search import synonyms as meanings
 from octavo.search.explain import why
+from octavo.search.facets import Asked, Facet
 from octavo.search.highlights import Style, highlight
 from octavo.search.hits import Hit, Hits
 from octavo.search.narrowing import condition, filter_of, names
@@ -39,6 +40,9 @@ from octavo.values.position import Position
 __all__ = ["WAIT_SECONDS", "Fallback", "Hit", "Hits", "Moved", "Search", "Skips"]
 
 
+_FEWEST_LOOSE = 2
+
+
 class Ranking(msgspec.Struct, frozen=True):
     """What a search weighs more, and whether it tells why."""
 
@@ -48,6 +52,14 @@ class Ranking(msgspec.Struct, frozen=True):
 
 
 _AS_USUAL = Ranking()
+
+
+class Matches(msgspec.Struct, frozen=True):
+    """What an engine found, with the question it answers, and whether it is older than wanted."""
+
+    query: Query
+    found: Found
+    stale: bool
 
 
 class Search:
@@ -60,6 +72,9 @@ class Search:
         skips: whether an engine lacks nothing, although it is not where it is wanted: an engine moves with
             events only, so while none comes it stays behind the end of the log.
         max_limit: hits of one page at most.
+
+    Attributes:
+        max_limit: as it was given.
     """
 
     def __init__(
@@ -74,7 +89,7 @@ class Search:
         self._engine = engine
         self._runner = runner
         self._reading = Reading("search", engine, moved=moved, skips=skips)
-        self._max_limit = max_limit
+        self.max_limit = max_limit
 
     async def search(
         self,
@@ -169,6 +184,64 @@ class Search:
             corrected=corrected,
         )
 
+    async def matches(
+        self,
+        organization: UUID,
+        text: str,
+        *,
+        namespace: str | Sequence[str] | None,
+        type: str | Sequence[str] | None,
+        where: Mapping[str, Any] | None,
+        limit: int,
+        synonyms: bool | str,
+        ranking: Ranking,
+        wanted: Position | None,
+        deadline: float,
+        fallback: Fallback,
+    ) -> Matches:
+        """The best matches, for whoever joins them with others: where no document has all words, those with any.
+
+        Args:
+            wanted: where the engine must be; None for wherever it is.
+            deadline: until when to wait for it, on the monotonic clock.
+
+        Raises:
+            As `search` does.
+        """
+        query, _ = await self._query(
+            organization,
+            text,
+            namespaces=names(namespace),
+            types=names(type),
+            filter=filter_of(where),
+            limit=limit,
+            synonyms=synonyms,
+            ranking=ranking,
+        )
+        found, stale = await self._reading.find(
+            partial(self._engine.search, query),
+            organization,
+            wanted=wanted,
+            deadline=deadline,
+            fallback=fallback,
+        )
+        if not found.matches and (loose := _any_word(query.words)):
+            query = msgspec.structs.replace(query, words=loose)
+            found = await self._engine.search(query)
+        return Matches(query, found, stale)
+
+    async def facets_among(
+        self, matches: Matches | None, query: Query, ids: Sequence[UUID], asked: Sequence[Asked], values: int
+    ) -> Sequence[Facet]:
+        """The values of facets among what matches by words, if anything was asked so, and further documents."""
+        if not asked:
+            return ()
+        if matches is None:
+            return await facets_of.count_among(self._runner, query, ids, asked, values, capped=True)
+        matching = await self._engine.matching(matches.query, facets_of.COUNTED)
+        every = list(dict.fromkeys([*matching.ids, *ids]))
+        return await facets_of.count_among(self._runner, query, every, asked, values, capped=matching.capped)
+
     async def suggest(
         self,
         organization: UUID,
@@ -210,9 +283,9 @@ class Search:
         ranking: Ranking = _AS_USUAL,
     ) -> tuple[Query, str]:
         """The query, and what tells its cursors from those of others."""
-        if not 1 <= limit <= self._max_limit:
+        if not 1 <= limit <= self.max_limit:
             raise LimitExceeded(
-                f"limit = {limit}", remedy=f"give 1 to {self._max_limit}", limit=self._max_limit, actual=limit
+                f"limit = {limit}", remedy=f"give 1 to {self.max_limit}", limit=self.max_limit, actual=limit
             )
         words = parse(text)
         if synonyms:
@@ -238,6 +311,13 @@ class Search:
         wanted = language if isinstance(language, str) else None
         sets = await sets_with(self._runner, organization, meanings.names(words), wanted)
         return meanings.expanded(words, sets) if sets else words
+
+
+def _any_word(words: Words) -> Words | None:
+    """The query with any of its words instead of all; None when it is no list of words."""
+    if len(words.alternatives) != 1 or words.excluded or len(words.alternatives[0]) < _FEWEST_LOOSE:
+        return None
+    return Words(tuple((term,) for term in words.alternatives[0]))
 
 
 def _order(order: str | None) -> Order | None:

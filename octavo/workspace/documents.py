@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from octavo.postgres.pool import Pool
+from octavo.search.hits import Hits
+from octavo.search.hybrid import Hybrid
 from octavo.store import (
     bulk,
     changes,
@@ -42,7 +44,16 @@ from octavo.values.link import Direction, Link, LinkPage, Neighbour
 from octavo.values.page import Page
 from octavo.values.position import Position
 from octavo.values.type import DocumentType
-from octavo.workspace.given import draft_of, kind_of, known_id, link_draft_of, optional_id, type_and_body
+from octavo.workspace.given import (
+    asked_by,
+    draft_of,
+    kind_of,
+    known_id,
+    link_draft_of,
+    optional_id,
+    outside,
+    type_and_body,
+)
 
 Bind = Callable[[], Awaitable[Scope]]
 Written = TypeVar("Written")
@@ -55,9 +66,10 @@ class Documents:
     document with the position of its event. Every read sees what was committed before it began.
     """
 
-    def __init__(self, bind: Bind, pool: Pool | None) -> None:
+    def __init__(self, bind: Bind, pool: Pool | None, hybrid: Hybrid | None = None) -> None:
         self._bind = bind
         self._pool = pool
+        self._hybrid = hybrid
 
     async def put(
         self,
@@ -350,6 +362,30 @@ class Documents:
         return await finding.get_by_session(
             await self._bind(), session, types=types, include_body=include_body, limit=limit, cursor=cursor
         )
+
+    async def similar(
+        self,
+        id: UUID | str,
+        *,
+        type: str | Sequence[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        limit: int = 10,
+        **options: Any,
+    ) -> Hits:
+        """Documents of this namespace that mean nearly the same as one, which is left out; the nearest first.
+
+        A hit's `score` is the cosine of the mean of the document's passages and the hit's nearest one.
+
+        Args:
+            type, where, limit: only these types, what passes a filter as in `find`, and documents at most.
+            **options: `after`, `wait_seconds`, `fallback`, `exact` and `explain`, as in `search`.
+
+        Raises:
+            NotFound: it has no vectors (yet). InvalidSetting: vectors are off. Further what `search` raises.
+        """
+        scope = await self._bind()
+        asked = asked_by(scope, type=type, where=where, limit=limit, **options)
+        return await outside(self._hybrid).similar(known_id(id), asked)
 
     async def history(self, id: UUID | str, *, before: int | None = None, limit: int = 100) -> list[Version]:
         """Versions, newest first, deletions included; `before=` a number continues the listing."""

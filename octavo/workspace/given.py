@@ -8,10 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from octavo.errors import InvalidInput
+from octavo.search.hybrid import Asked, Hybrid
 from octavo.store.changes import Draft
 from octavo.store.links_many import LinkDraft
 from octavo.store.scope import Scope
 from octavo.values.type import DocumentType, type_name
+
+_OF_SIMILAR = {"type", "where", "limit", "after", "wait_seconds", "fallback", "exact", "explain"}
 
 
 def kind_of(type: str | builtins.type[DocumentType] | None) -> str | None:
@@ -48,6 +51,24 @@ def draft_of(scope: Scope, document: Mapping[str, Any] | DocumentType) -> Draft:
         )
     fields = {**document, "id": optional_id(document.get("id"))}
     return Draft.of(scope, **fields)
+
+
+def asked_by(scope: Scope, **options: Any) -> Asked:
+    """What is asked to be similar, in the namespace of a scope; raises `InvalidInput` for an option there is not."""
+    if unknown := set(options) - _OF_SIMILAR:
+        raise InvalidInput(
+            f"similar has no option {min(unknown)!r}", remedy=f"give {', '.join(sorted(_OF_SIMILAR))}"
+        )
+    return Asked(organization=scope.organization, namespace=scope.namespace, text="", **options)
+
+
+def outside(hybrid: Hybrid | None) -> Hybrid:
+    """What searches engines; raises `InvalidInput` in a transaction."""
+    if hybrid is None:
+        raise InvalidInput(
+            "engines do not see what a transaction has changed", remedy="ask outside of the transaction"
+        )
+    return hybrid
 
 
 def link_draft_of(link: Mapping[str, Any]) -> LinkDraft:

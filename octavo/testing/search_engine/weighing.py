@@ -123,7 +123,8 @@ class Weighing:
 
         [after] = (await library.search("refund", explain=True)).matches
 
-        assert before.explanation is not None and after.explanation is not None
+        assert before.explanation is not None
+        assert after.explanation is not None
         assert list(before.explanation.found) == list(after.explanation.found)
 
     async def test_nothing_is_explained_unless_it_is_asked_for(self, library: Library) -> None:

@@ -36,6 +36,12 @@ def put(
     id: Annotated[str | None, typer.Option("--id", help="Id to create or to change.")] = None,
     metadata: Annotated[str | None, typer.Option(metavar="JSON", help="Free attributes.")] = None,
     expect: Annotated[int | None, typer.Option(help="0: create only; n: replace version n only.")] = None,
+    ttl: Annotated[
+        float | None, typer.Option("--ttl", metavar="SECONDS", help="Delete it, softly, after so long.")
+    ] = None,
+    expires_at: Annotated[
+        str | None, typer.Option(metavar="MOMENT", help="Delete it then, as 2027-01-31T12:00:00Z.")
+    ] = None,
     as_json: Json = False,
     organization: Organization = None,
     namespace: Namespace = None,
@@ -43,6 +49,8 @@ def put(
     """Store a document, or its next version.
 
     Example: [dim]echo '{"title": "Hello"}' | octavo put article --name hello --body -[/]
+
+    Example: [dim]octavo put session --body session.json --ttl 3600[/]
     """
     content = json_object(_read(body), "body")
     attributes = json_object(metadata, "metadata") if metadata else None
@@ -50,7 +58,14 @@ def put(
     async def work() -> Any:
         async with of(context).workspace(organization, namespace) as (_, view):
             return await view.documents.put(
-                type, content, name=name, id=id, metadata=attributes, expect=expect
+                type,
+                content,
+                name=name,
+                id=id,
+                metadata=attributes,
+                expect=expect,
+                expires_at=_moment(expires_at) if expires_at else None,
+                ttl_seconds=ttl,
             )
 
     doc = run(work)

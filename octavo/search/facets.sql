@@ -18,7 +18,8 @@ live AS MATERIALIZED (
         LIMIT 1
     ) AS known
     WHERE (
-        SELECT head.deleted_at IS NULL FROM octavo.document AS head
+        SELECT head.deleted_at IS NULL AND (head.expires_at > now()) IS NOT FALSE
+        FROM octavo.document AS head
         WHERE head.organization_id = $1::octavo.organization AND head.id = filtered.document_id
     )
 ),

@@ -5,12 +5,27 @@
 --   {order}     the order of the index that is walked along           {after}  behind what was looked at before
 --   {bound}     documents that one look may read
 
+-- fragment: unexpired
+-- What has expired counts as deleted, also before the sweep has come.
+document_id NOT IN (
+        SELECT due.id
+        FROM octavo.document AS due
+        WHERE
+            due.organization_id = $1::octavo.organization
+            AND due.expires_at <= now()
+            AND due.deleted_at IS NULL
+    )
+
 -- name: found_ids
 -- What indexes find; one row with no id if that is more than one look may read.
 WITH narrow AS MATERIALIZED (
     SELECT document_id, ({rest}) IS TRUE AS holds
     FROM octavo.lookup
-    WHERE organization_id = $1::octavo.organization AND {narrowed}
+    WHERE
+        organization_id = $1::octavo.organization
+        AND {narrowed}
+        AND
+        -- include: unexpired
     LIMIT {bound}
 )
 SELECT document_id FROM narrow WHERE holds AND (SELECT count(*) FROM narrow) < {bound}
@@ -22,7 +37,10 @@ SELECT NULL AS document_id WHERE (SELECT count(*) FROM narrow) >= {bound}
 SELECT document_id, created_at, holds, place = {bound} AS goes_on
 FROM (
     SELECT
-        document_id, created_at, ({asked}) IS TRUE AS holds, row_number() OVER (ORDER BY {order}) AS place
+        document_id, created_at, row_number() OVER (ORDER BY {order}) AS place,
+        ({asked}) IS TRUE AND
+    -- include: unexpired
+        AS holds
     FROM octavo.lookup
     WHERE organization_id = $1::octavo.organization AND {scope} AND {after}
     ORDER BY {order}

@@ -455,13 +455,29 @@ wanted AS NOT MATERIALIZED (
 -- include: record_change
 -- include: answer_locked
 
+-- fragment: unexpired
+-- What has expired counts as deleted, also before the sweep has come.
+document_id NOT IN (
+        SELECT due.id
+        FROM octavo.document AS due
+        WHERE
+            due.organization_id = $1::octavo.organization
+            AND due.expires_at <= now()
+            AND due.deleted_at IS NULL
+    )
+
 -- name: patch_documents
 -- $7 ids of locked documents, $8 merge patch, $9 operations, $10 metadata merge patch. The locks were had in a
 -- statement before this one, so what is seen here is what is locked: the filter is asked of that again.
 WITH holding AS MATERIALIZED (
     SELECT document_id AS id
     FROM octavo.lookup
-    WHERE organization_id = $1::octavo.organization AND document_id = ANY($7::uuid []) AND ({filter}) IS TRUE
+    WHERE
+        organization_id = $1::octavo.organization
+        AND document_id = ANY($7::uuid [])
+        AND ({filter}) IS TRUE
+        AND
+        -- include: unexpired
 ),
 patched AS MATERIALIZED (
     SELECT
@@ -500,7 +516,12 @@ wanted AS MATERIALIZED (
 WITH holding AS MATERIALIZED (
     SELECT document_id AS id
     FROM octavo.lookup
-    WHERE organization_id = $1::octavo.organization AND document_id = ANY($7::uuid []) AND ({filter}) IS TRUE
+    WHERE
+        organization_id = $1::octavo.organization
+        AND document_id = ANY($7::uuid [])
+        AND ({filter}) IS TRUE
+        AND
+        -- include: unexpired
 ),
 incoming AS MATERIALIZED (
     SELECT

@@ -1,7 +1,7 @@
 """Documents that expire: the moment is set with a put or by itself, and the sweep deletes what is due, softly.
 
-A read of single documents takes a due one as deleted at once. Lists, counts and search show it until the sweep has
-come, within a minute while any process has the database open with its background.
+Every read takes a due one as deleted at once, lists, counts and search too. The sweep records its deletion within a
+minute, while any process has the database open with its background; until then it can be given more time.
 """
 
 from __future__ import annotations

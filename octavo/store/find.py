@@ -167,6 +167,14 @@ def find(
 
 async def find_page(scope: Scope, question: Question, cursor: str | None = None) -> Page:
     """One page of a question."""
+    page = await _one_page(scope, question, cursor)
+    # A page of which everything has expired, and the sweep has not come yet, is none.
+    while not page.documents and page.cursor is not None:
+        page = await _one_page(scope, question, page.cursor)
+    return page
+
+
+async def _one_page(scope: Scope, question: Question, cursor: str | None) -> Page:
     after = None if cursor is None else parse_cursor(cursor, question.fingerprint)
 
     def statement(indexes: tuple[TypeIndex, ...]) -> Statement:
@@ -297,10 +305,11 @@ def _page(
     scope: Scope, rows: Sequence[Row], limit: int, include_body: bool, question: Callable[[], str]
 ) -> Page:
     body = None if include_body else _BODY_NOT_READ
-    documents = [document_from_row(row, scope.shard, body=body) for row in rows[:limit]]
-    if not documents or rows[0]["candidates"] <= len(documents):
+    page = rows[:limit]
+    documents = [document_from_row(row, scope.shard, body=body) for row in page if not row["has_expired"]]
+    if not page or page[0]["candidates"] <= len(page):
         return Page(documents, None)
-    last = rows[len(documents) - 1]
+    last = page[-1]
     return Page(documents, str(Cursor(question(), sort_value_text(last["key"]), last["id"])))
 
 

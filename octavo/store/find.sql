@@ -8,10 +8,23 @@
 --   {body}      the body, or the wanted fields of it
 --   {limit}     documents of the page and one more       {bound}, {most}  one more than may be looked at
 
+-- fragment: unexpired
+-- What has expired counts as deleted, also before the sweep has come. So few are due and still there that PostgreSQL
+-- looks them up once, and an index that has all that is asked goes on to be enough.
+document_id NOT IN (
+            SELECT due.id
+            FROM octavo.document AS due
+            WHERE
+                due.organization_id = $1::octavo.organization
+                AND due.expires_at <= now()
+                AND due.deleted_at IS NULL
+        )
+
 -- fragment: page
--- The documents of the page, up to a sum of bytes; LIMIT 1 makes each of them one look by key.
+-- The documents of the page, up to a sum of bytes; LIMIT 1 makes each of them one look by key. Which have expired is
+-- known from the heads, which are read anyway; the caller leaves those out.
 SELECT
-    (SELECT count(*) FROM candidate) AS candidates, key, refused,
+    (SELECT count(*) FROM candidate) AS candidates, key, refused, has_expired,
     id, namespace, type, name, version, created_at, created_by, created_by_kind, updated_at, updated_by,
     updated_by_kind, deleted_at, epoch, position_xid, position_id, metadata, schema_version, body
 FROM (
@@ -26,7 +39,7 @@ FROM (
             head.id, head.namespace, head.type, head.name, head.version, head.created_at, head.created_by,
             head.created_by_kind, head.updated_at, head.updated_by, head.updated_by_kind, head.deleted_at,
             head.epoch, head.position_xid, head.position_id, head.metadata, head.schema_version,
-            body.value AS body, body.bytes
+            (head.expires_at <= now()) IS TRUE AS has_expired, body.value AS body, body.bytes
         FROM octavo.document AS head
         LEFT JOIN LATERAL (
             SELECT {body} AS value, stored.bytes
@@ -163,14 +176,28 @@ candidate AS MATERIALIZED (
 -- Indexes find everything asked.
 SELECT count(*) AS total, false AS refused
 FROM (
-    SELECT FROM octavo.lookup WHERE organization_id = $1::octavo.organization AND {narrowed} LIMIT {limit}
+    SELECT
+    FROM octavo.lookup
+    WHERE
+        organization_id = $1::octavo.organization
+        AND {narrowed}
+        AND
+        -- include: unexpired
+    LIMIT {limit}
 ) AS found
 
 -- name: count_scanned
 -- What indexes find has to be looked at.
 SELECT count(*) FILTER (WHERE {rest}) AS total, count(*) >= {bound} AS refused
 FROM (
-    SELECT * FROM octavo.lookup WHERE organization_id = $1::octavo.organization AND {narrowed} LIMIT {bound}
+    SELECT *
+    FROM octavo.lookup
+    WHERE
+        organization_id = $1::octavo.organization
+        AND {narrowed}
+        AND
+        -- include: unexpired
+    LIMIT {bound}
 ) AS narrow
 
 -- name: session_page
@@ -193,7 +220,10 @@ WITH candidate AS MATERIALIZED (
             LIMIT 1
         )
         AND (
-            SELECT head.deleted_at IS NULL AND ({types} IS NULL OR head.type = ANY({types}))
+            SELECT
+                head.deleted_at IS NULL
+                AND (head.expires_at > now()) IS NOT FALSE
+                AND ({types} IS NULL OR head.type = ANY({types}))
             FROM octavo.document AS head
             WHERE head.organization_id = $1::octavo.organization AND head.id = touched.document_id
         )

@@ -1,3 +1,14 @@
+-- fragment: unexpired
+-- What has expired counts as deleted, also before the sweep has come.
+document_id NOT IN (
+        SELECT due.id
+        FROM octavo.document AS due
+        WHERE
+            due.organization_id = $1::octavo.organization
+            AND due.expires_at <= now()
+            AND due.deleted_at IS NULL
+    )
+
 -- name: group_documents
 -- $1 is the organization; the other parameters are numbered by what the filter and the grouping need.
 --   {narrowed}  what indexes find of the filter      {rest}   what has to be looked at, in {bound} documents at most
@@ -6,7 +17,11 @@
 WITH narrow AS MATERIALIZED (
     SELECT {values}, ({rest}) IS TRUE AS holds
     FROM octavo.lookup
-    WHERE organization_id = $1::octavo.organization AND {narrowed}
+    WHERE
+        organization_id = $1::octavo.organization
+        AND {narrowed}
+        AND
+        -- include: unexpired
     LIMIT {bound}
 ),
 grouped AS MATERIALIZED (

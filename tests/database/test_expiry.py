@@ -18,7 +18,7 @@ from octavo.operations.task import Bounds
 from octavo.store import events, retention
 from octavo.store.organizations import Organization
 from octavo.store.scope import Scope
-from octavo.values.actor import Actor
+from octavo.values.actor import Actor, Origin
 from octavo.workspace import Documents
 from tests.database.conftest import documents_for, scope_for
 
@@ -109,6 +109,81 @@ async def test_an_expired_document_is_read_no_more_before_the_sweep(docs: Docume
         await read(docs, document)
     assert await docs.get_many([document.id]) == {}
     assert (await docs.get(document.id, deleted=True)).deleted_at == PAST
+
+
+async def names(found: Any) -> set[str]:
+    return {document.name async for document in found}
+
+
+async def session(docs: Documents) -> set[str]:
+    return {document.name for document in (await docs.by_session("s-1")).documents}
+
+
+LISTS: dict[str, Callable[[Documents], Awaitable[set[str]]]] = {
+    "all": lambda docs: names(docs.find()),
+    "of a type": lambda docs: names(docs.find("session")),
+    "one a page": lambda docs: names(docs.find("session", limit=10, order="@name")),
+    "by an index": lambda docs: names(docs.find(where={"user": "u"})),
+    "looked at": lambda docs: names(docs.find(where={"n": {"$gte": 0}})),
+    "sorted": lambda docs: names(docs.find(where={"user": "u"}, order="-n")),
+    "without bodies": lambda docs: names(docs.find(include_body=False)),
+    "by session": session,
+}
+
+
+@pytest.mark.parametrize("listed", LISTS.values(), ids=list(LISTS))
+async def test_no_list_shows_an_expired_document_before_the_sweep(
+    record: Any, organization: Organization, listed: Any
+):
+    """S2-042"""
+    docs = documents_for(record, organization, origin=Origin(Actor("ann"), session="s-1"))
+    for n, name in enumerate("abcde"):
+        await docs.put(
+            "session", {"n": n, "user": "u"}, name=name, expires_at=PAST if name in "ade" else FUTURE
+        )
+
+    assert await listed(docs) == {"b", "c"}
+
+
+async def test_pages_of_one_document_pass_over_expired_ones(docs: Documents):
+    for name in "abcde":
+        await docs.put("session", {"n": 1}, name=name, expires_at=PAST if name in "ade" else None)
+
+    pages = [page async for page in docs.find("session", order="@name", limit=1).pages()]
+    first = await docs.find("session", order="@name").first()
+
+    assert [[one.name for one in page.documents] for page in pages] == [["b"], ["c"], []]
+    assert pages[-1].cursor is None
+    assert first is not None
+    assert first.name == "b"
+
+
+@pytest.mark.parametrize(
+    "where", [None, {"user": "u"}, {"n": {"$gte": 0}}], ids=["all", "by an index", "looked at"]
+)
+async def test_expired_documents_are_not_counted_grouped_or_changed(docs: Documents, where: Any):
+    for n in range(5):
+        await docs.put("session", {"n": n, "user": "u"}, expires_at=PAST if n < 2 else None)
+
+    groups = await docs.group("session", by=["user"], where=where)
+    tried = await docs.update_many("session", {"seen": True}, where=where or {}, dry_run=True)
+    updated = await docs.update_many("session", {"seen": True}, where=where or {})
+    deleted = await docs.delete_many("session", where=where or {})
+
+    assert [group.count for group in groups] == [3]
+    assert (tried.matched, updated.changed, deleted.changed) == (3, 3, 3)
+    assert await docs.count("session", where=where) == 0
+
+
+async def test_hiding_what_expired_takes_no_further_statement(docs: Documents, statements: list[str]):
+    await docs.put("session", {"n": 1}, name="s", expires_at=PAST)
+    await docs.put("session", {"n": 2}, name="t")
+    statements.clear()
+
+    await docs.find("session").page()
+    await docs.count("session")
+
+    assert len(statements) == 2
 
 
 async def test_the_sweep_deletes_what_is_due_and_nothing_else(record: Any, docs: Documents, scope: Scope):

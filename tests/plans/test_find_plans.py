@@ -16,9 +16,10 @@ import pytest
 
 from octavo.postgres.record import Record, open_record
 from octavo.store.find import find, find_page
-from octavo.store.question import Question, page_statement
+from octavo.store.question import Question, count_statement, page_statement
 from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin
+from octavo.values.filter import parse
 from octavo.values.page import parse_cursor
 from tests.databases import administrator, migrated_database, settings_of
 
@@ -55,6 +56,14 @@ FROM octavo.document_filter WHERE organization_id = $1 ORDER BY created_at DESC 
 BODIES_OF = """
 INSERT INTO octavo.body (organization_id, hash, value)
 SELECT organization_id, body_hash, jsonb_build_object('id', id) FROM octavo.document WHERE organization_id = $1
+"""
+
+# The longest known of an organization have expired, and the sweep has not come.
+DUE = """
+UPDATE octavo.document SET expires_at = now() - interval '1 hour'
+WHERE organization_id = $1 AND id IN (
+    SELECT id FROM octavo.document WHERE organization_id = $1 ORDER BY created_at LIMIT $2
+)
 """
 
 
@@ -117,15 +126,18 @@ class Crowd:
 
 @pytest.fixture(scope="module")
 async def crowded(server) -> Any:
-    """Two organizations of 100,000 documents and three hundred of twenty."""
+    """An organization of 100,000 documents, one of 20,000 and three hundred of twenty."""
     async with migrated_database(server) as name:
         async with administrator(server, name) as admin:
             await admin.execute("ALTER TABLE octavo.document_filter SET (autovacuum_enabled = off)")
-            for organization in (BIG, OTHER):
-                await admin.execute(FILL, organization, DOCUMENTS)
+            for organization, documents in ((BIG, DOCUMENTS), (OTHER, DOCUMENTS // 5)):
+                await admin.execute(FILL, organization, documents)
             await admin.executemany(FILL, [(organization, 20) for organization in SMALL])
             await admin.execute(DOCUMENTS_OF, BIG, WITH_BODIES)
             await admin.execute(BODIES_OF, BIG)
+            await admin.execute(DOCUMENTS_OF, SMALL[0], 20)
+            await admin.execute(DUE, BIG, 3)
+            await admin.execute(DUE, SMALL[0], 20)
         record = await open_record(settings_of(server, name))
         yield record, name
         await record.close()
@@ -222,6 +234,18 @@ async def test_documents_of_a_rare_type_are_found_by_type(crowd: Crowd):
     plan = await crowd.plan(type="nothing", order="-@updated_at")
 
     assert plan.rows_of("document_filter") < 65
+
+
+async def test_counting_leaves_out_what_expired_by_reading_that_alone(crowd: Crowd):
+    statement = count_statement(parse({"@namespace": "default", "@type": "ticket"}), Limits(), None)
+    plan = await crowd.explain(statement.text, [BIG, *statement.arguments])
+
+    assert "document_overdue" in plan.indexes
+    assert plan.rows_of("document") == 3
+    assert plan.rows_of("document_filter") == DOCUMENTS / 4
+    assert {
+        node["Node Type"] for node in plan.executed if node.get("Relation Name") == "document_filter"
+    } == {"Index Only Scan"}
 
 
 async def test_a_small_organization_never_pays_for_a_large_one(crowd: Crowd):

@@ -14,7 +14,11 @@ LIMIT 1
 -- $1 organization, $2 candidates.
 SELECT head.id, head.namespace, head.type, head.name, head.version
 FROM octavo.document AS head
-WHERE head.organization_id = $1::octavo.organization AND head.id = ANY($2::uuid []) AND head.deleted_at IS NULL
+WHERE
+    head.organization_id = $1::octavo.organization
+    AND head.id = ANY($2::uuid [])
+    AND head.deleted_at IS NULL
+    AND (head.expires_at > now()) IS NOT FALSE
 
 -- name: live_filtered
 -- $1 organization, $2 candidates.
@@ -30,7 +34,7 @@ CROSS JOIN LATERAL (
     SELECT head.id, head.namespace, head.type, head.name, head.version
     FROM octavo.document AS head
     WHERE head.organization_id = $1::octavo.organization AND head.id = filtered.document_id
-        AND head.deleted_at IS NULL
+        AND head.deleted_at IS NULL AND (head.expires_at > now()) IS NOT FALSE
     LIMIT 1
 ) AS head
 

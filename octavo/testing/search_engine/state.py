@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 
 import msgspec
 
 from octavo.errors import Conflict
+from octavo.roles.search import Order
 from octavo.roles.state import NO_DOCUMENT, Cursor, Parked
 from octavo.store.filters import compile_lookup
 from octavo.testing.search_engine.library import Library
+from octavo.values.condition import parse_subject
 from octavo.values.filter import parse as parse_filter
 from octavo.values.position import Position
 
@@ -47,6 +50,25 @@ class State:
         assert await library.all_pages("refund", limit=1) == [kept]
         await library.documents.restore(deleted)
         assert set(await library.ids("refund")) == {kept, deleted}
+
+    async def test_an_expired_document_never_appears_although_no_sweep_has_come(
+        self, library: Library
+    ) -> None:
+        """S2-042"""
+        kept = await library.add("refund one", body={"n": 1})
+        expired = await library.add("refund two", body={"n": 2})
+        await library.documents.set_expiry(expired, datetime(2026, 1, 1, tzinfo=UTC))
+
+        def of_both(first: int) -> tuple[str, list[object]]:
+            return compile_lookup(parse_filter({"n": {"$gte": 1}}), first=first)
+
+        by_time = Order(parse_subject("@created_at"), descending=True)
+        assert await library.ids("refund") == [kept]
+        assert await library.all_pages("refund", limit=1) == [kept]
+        assert await library.ids("refund", condition=of_both) == [kept]
+        assert await library.ids("refund", order=by_time) == [kept]
+        await library.documents.set_expiry(expired)
+        assert set(await library.ids("refund")) == {kept, expired}
 
     async def test_a_page_is_full_although_its_best_documents_were_deleted(self, library: Library) -> None:
         ids = [await library.add("refund") for _ in range(10)]

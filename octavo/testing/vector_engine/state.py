@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -49,6 +50,15 @@ class State:
 
         await shelf.documents.restore(deleted)
         assert await shelf.ids(0) == [deleted, kept]
+
+    async def test_an_expired_document_is_not_near_before_the_sweep(self, shelf: Shelf) -> None:
+        expired, kept = await shelf.add(0), await shelf.add(10)
+
+        await shelf.documents.set_expiry(expired, datetime(2026, 1, 1, tzinfo=UTC))
+        assert await shelf.ids(0, limit=1) == [kept]
+
+        await shelf.documents.set_expiry(expired)
+        assert await shelf.ids(0) == [expired, kept]
 
     async def test_many_deleted_documents_do_not_hide_a_live_one(self, shelf: Shelf) -> None:
         deleted = await shelf.documents.put_many(

@@ -73,6 +73,7 @@ async def compare(scope: Scope, chunk: Sequence[Incoming]) -> dict[str, Known]:
         [incoming.name for incoming in chunk],
         [incoming.current.body for incoming in chunk],
         [incoming.current.metadata for incoming in chunk],
+        [incoming.current.schema_version for incoming in chunk],
     )
     return {incoming.place: Known(**row) for incoming, row in zip(chunk, rows, strict=True)}
 

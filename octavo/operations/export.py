@@ -2,7 +2,7 @@
 
     export.json       what it is: organization, position, counts
     documents.jsonl   one document a line: see `octavo.operations.lines`
-    definitions.json  labels and types of links; links.jsonl: see `octavo.operations.relations`
+    definitions.json  labels, types of links and synonyms; links.jsonl: see `octavo.operations.relations`
     files/            the originals, under names one can read
 
 Everything is of one snapshot, and memory stays bounded: documents are read by pages, bodies by bytes.

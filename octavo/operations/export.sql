@@ -62,7 +62,8 @@ ORDER BY version.document_id, version.number
 -- $2 documents and $3 numbers, in the same order.
 SELECT
     version.document_id, version.number, version.change, version.source_version, version.created_at,
-    version.created_by, version.created_by_kind, version.session_id, version.metadata, body.value AS body
+    version.created_by, version.created_by_kind, version.session_id, version.schema_version, version.metadata,
+    body.value AS body
 FROM unnest($2::uuid [], $3::integer []) AS wanted (id, number)
 INNER JOIN octavo.version
     ON

@@ -2,8 +2,8 @@
 SELECT true AS found FROM octavo.organization_profile WHERE id = $1::octavo.organization
 
 -- name: compare
--- $2 ids or null, $3 namespaces, $4 types, $5 names, $6 bodies, $7 metadata. What is there of each already: by
--- id, or without one by name. `taken_by` is another document that has the name.
+-- $2 ids or null, $3 namespaces, $4 types, $5 names, $6 bodies, $7 metadata, $8 schema versions or 0. What is there of
+-- each already: by id, or without one by name. `taken_by` is another document that has the name.
 SELECT
     wanted.place::integer AS place,
     stored.id,
@@ -15,11 +15,12 @@ SELECT
             stored.body_hash = octavo.body_hash(profile.inner_pad, profile.outer_pad, wanted.body)
             AND stored.metadata = wanted.metadata
             AND (wanted.name IS NULL OR coalesce(stored.name = wanted.name, false))
+            AND wanted.schema_version IN (0, stored.schema_version)
     END AS is_equal,
     CASE WHEN named.id <> coalesce(wanted.id, named.id) THEN named.id END AS taken_by
 FROM octavo.organization_profile AS profile
-CROSS JOIN unnest($2::uuid [], $3::text [], $4::text [], $5::text [], $6::jsonb [], $7::jsonb [])
-    WITH ORDINALITY AS wanted (id, namespace, type, name, body, metadata, place)
+CROSS JOIN unnest($2::uuid [], $3::text [], $4::text [], $5::text [], $6::jsonb [], $7::jsonb [], $8::smallint [])
+    WITH ORDINALITY AS wanted (id, namespace, type, name, body, metadata, schema_version, place)
 LEFT JOIN octavo.document AS named
     ON
         named.organization_id = $1::octavo.organization

@@ -37,6 +37,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     metadata: bytes
     session: str | None
+    schema_version: int
     stamp: Stamp | None
 
 
@@ -76,7 +77,14 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 
     def draft(self, step: Step, id: UUID | None) -> Draft:
         """A version as the store puts it, its JSON as it was written."""
-        return Draft(type=self.type, name=self.name, id=id, body=step.body, metadata=step.metadata)
+        return Draft(
+            type=self.type,
+            name=self.name,
+            id=id,
+            body=step.body,
+            metadata=step.metadata,
+            schema_version=step.schema_version,
+        )
 
 
 def parse_line(line: bytes, place: str, scope: Scope, *, keep_ids: bool) -> Incoming:
@@ -122,6 +130,7 @@ def _earlier(scope: Scope, version: VersionLine) -> Step:
         body=_checked(scope, version.body, "body"),
         metadata=_checked(scope, version.metadata, "metadata"),
         session=version.session,
+        schema_version=version.schema_version,
         stamp=_stamp(version.created_at, version.created_by),
     )
 
@@ -134,6 +143,7 @@ def _current(scope: Scope, document: DocumentLine) -> Step:
         body=_checked(scope, document.body, "body"),
         metadata=_checked(scope, document.metadata, "metadata"),
         session=document.session,
+        schema_version=document.schema_version,
         stamp=_stamp(document.updated_at or document.created_at, document.updated_by or document.created_by),
     )
 

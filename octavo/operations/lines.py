@@ -7,13 +7,14 @@
      "change": "updated", …, "metadata": {…}, "body": {…}}
 
 `versions` holds the earlier ones: those with a tag, or with the history all. What stands at the top is the
-current one. A line written by hand needs `type` and `body` alone.
+current one. Of a registered type, `schema_version` tells as which of its versions a body was written. A line written
+by hand needs `type` and `body` alone.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -27,6 +28,7 @@ DOCUMENTS = "documents.jsonl"
 FILES = "files"
 MANIFEST = "export.json"
 EMPTY = msgspec.Raw(b"{}")
+SchemaVersion = Annotated[int, msgspec.Meta(ge=0, le=32_767)]  # 0: none is known
 
 
 class VersionLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -38,6 +40,7 @@ class VersionLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit
     created_at: datetime
     created_by: str
     session: str | None = None
+    schema_version: SchemaVersion = 0
     metadata: msgspec.Raw = EMPTY
     body: msgspec.Raw
 
@@ -94,6 +97,7 @@ class DocumentLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
     change: Change | None = None
     source: int | None = None
     session: str | None = None
+    schema_version: SchemaVersion = 0
     metadata: msgspec.Raw = EMPTY
     body: msgspec.Raw
 
@@ -128,6 +132,7 @@ def earlier(row: Row) -> bytes:
             created_at=row["created_at"],
             created_by=str(Actor(row["created_by"], row["created_by_kind"])),
             session=row["session_id"],
+            schema_version=row["schema_version"],
             metadata=msgspec.Raw(row["metadata"]),
             body=msgspec.Raw(row["body"]),
         )
@@ -140,6 +145,7 @@ def ending(row: Row) -> bytes:
         "change": row["change"],
         "source": row["source_version"],
         "session": row["session_id"],
+        **({"schema_version": row["schema_version"]} if row["schema_version"] else {}),
         "metadata": msgspec.Raw(row["metadata"]),
         "body": msgspec.Raw(row["body"]),
     }

@@ -1,7 +1,8 @@
-"""Labels and links in an export: what they are, and the links, which need both their documents.
+"""Labels, synonyms and links in an export: what they are, and the links, which need both their documents.
 
     definitions.json   {"labels": [{"name": "legal", "colour": "#aa3300", …}],
-                        "link_types": [{"name": "similar", "symmetric": true}]}
+                        "link_types": [{"name": "similar", "symmetric": true}],
+                        "synonyms": [{"words": ["refund", "money back"], "language": "en"}]}
     links.jsonl        {"source": …, "type": "similar", "target": …, "confidence": 0.8, "metadata": {…}, …}
 
 Which labels a document has stands in its own line. Links are written, and imported, behind all documents.
@@ -26,11 +27,12 @@ from octavo.operations.problems import Problems
 from octavo.operations.staging import sync_file
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.statements import load
-from octavo.store import labels, links
+from octavo.store import labels, links, synonyms
 from octavo.store.scope import Scope
 from octavo.store.transaction import transaction
 from octavo.values.actor import Actor, parse_actor
 from octavo.values.json import decode
+from octavo.values.synonyms import words_of
 
 _sql = load("octavo.operations", "relations.sql")
 
@@ -58,11 +60,19 @@ class LinkTypeDefinition(msgspec.Struct, forbid_unknown_fields=True, omit_defaul
     description: str | None = None
 
 
+class SynonymsDefinition(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A set of words that the organization takes for the same, in one language or in all."""
+
+    words: list[str]
+    language: str | None = None
+
+
 class Definitions(msgspec.Struct, forbid_unknown_fields=True):
     """`definitions.json`."""
 
     labels: list[LabelDefinition] = []
     link_types: list[LinkTypeDefinition] = []
+    synonyms: list[SynonymsDefinition] = []
 
 
 class LinkLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -87,6 +97,7 @@ async def write(fetch: Fetch, building: Path, namespace: str | None, type: str |
     definitions = Definitions(
         [LabelDefinition(**row) for row in await fetch(_sql.labels)],
         [LinkTypeDefinition(**row) for row in await fetch(_sql.link_types)],
+        [SynonymsDefinition(**row) for row in await fetch(_sql.synonyms)],
     )
     path = building / DEFINITIONS
     path.write_bytes(msgspec.json.format(msgspec.json.encode(definitions), indent=2) + b"\n")
@@ -102,7 +113,7 @@ async def write(fetch: Fetch, building: Path, namespace: str | None, type: str |
 
 
 async def define(scope: Scope, folder: Path, problems: Problems) -> None:
-    """Define what the export's labels and types of links are, as far as it is not defined here."""
+    """Define what the export's labels, types of links and synonyms are, as far as it is not defined here."""
     path = folder / DEFINITIONS
     if not path.is_file():
         return
@@ -121,6 +132,18 @@ async def define(scope: Scope, folder: Path, problems: Problems) -> None:
             await links.define(scope, kind.name, symmetric=kind.symmetric, description=kind.description)
         except OctavoError as error:
             problems.note(f"{DEFINITIONS}, link type {kind.name!r}", error)
+    await _define_synonyms(scope, told.synonyms, problems)
+
+
+async def _define_synonyms(scope: Scope, told: Sequence[SynonymsDefinition], problems: Problems) -> None:
+    rows = await scope.runner.fetch(_sql.synonyms, scope.organization)
+    known = {(frozenset(row["words"]), row["language"]) for row in rows}
+    for one in told:
+        try:
+            if (frozenset(words_of(one.words)), one.language) not in known:
+                await synonyms.define(scope, one.words, one.language)
+        except OctavoError as error:
+            problems.note(f"{DEFINITIONS}, synonyms {one.words!r}", error)
 
 
 async def date_labels(scope: Scope, rows: Sequence[tuple[Any, ...]]) -> None:

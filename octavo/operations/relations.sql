@@ -11,6 +11,13 @@ FROM octavo.link_type
 WHERE organization_id = $1::octavo.organization
 ORDER BY name
 
+-- name: synonyms
+-- The sets of words that mean the same, in the order they were made.
+SELECT words, nullif(language, '') AS language
+FROM octavo.synonyms
+WHERE organization_id = $1::octavo.organization
+ORDER BY id
+
 -- name: labels_of
 -- $2 documents.
 SELECT

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import pytest
+from msgspec import structs
 
 from octavo.operations.export import export_documents
 from octavo.operations.imports import ImportReport, import_documents
 from octavo.postgres.record import Record
-from octavo.store import changes, labels, links
+from octavo.store import changes, labels, links, organizations, reads, synonyms
 from octavo.store.organizations import Organization
 from octavo.store.scope import Scope
 from octavo.values.actor import Actor, Origin
@@ -182,3 +183,66 @@ async def test_a_line_of_ones_own_may_have_labels(record, target, tmp_path):
         ("legal", None, "importer"),
         ("tax", 0.5, "importer"),
     ]
+
+
+async def test_synonyms_come_along_once(record: Record, source: Scope, target: Scope, tmp_path: Path):
+    await synonyms.define(source, ["Refund", "money back"], "en")
+    await synonyms.define(source, ["CV", "résumé"])
+    await synonyms.define(target, ["résumé", "cv"])
+    await export(record, source, tmp_path / "export")
+
+    first = await imported(record, target, tmp_path / "export")
+    again = await imported(record, target, tmp_path / "export")
+
+    assert (first.problems, again.problems) == ([], [])
+    assert [(one.language, one.words) for one in await synonyms.listing(target)] == [
+        (None, ["résumé", "cv"]),
+        ("en", ["refund", "money back"]),
+    ]
+
+
+async def test_synonyms_that_are_none_are_reported_and_the_rest_goes_on(
+    record: Record, source: Scope, target: Scope, tmp_path: Path
+):
+    await put(source, {"n": 1}, name="n1")
+    await export(record, source, tmp_path / "export")
+    told = {"synonyms": [{"words": ["alone"]}, {"words": ["car", "automobile"]}]}
+    (tmp_path / "export" / "definitions.json").write_text(json.dumps(told))
+
+    report = await imported(record, target, tmp_path / "export")
+
+    assert ([problem.place for problem in report.problems], report.created) == (
+        ["definitions.json, synonyms ['alone']"],
+        1,
+    )
+    assert [one.words for one in await synonyms.listing(target)] == [["car", "automobile"]]
+
+
+async def test_a_body_keeps_the_version_of_its_type(
+    record: Record, source: Scope, target: Scope, tmp_path: Path
+):
+    """S3-062"""
+    draft = changes.Draft(type="article", name="a", body=b'{"n": 1}', schema_version=2)
+    await changes.put(source, draft)
+    second = await changes.put(source, structs.replace(draft, body=b'{"n": 2}', schema_version=3))
+    await changes.put(target, structs.replace(draft, body=b'{"n": 2}', id=second.id))
+    await export(record, source, tmp_path / "export", history=True)
+
+    whole = await versions_after(record, await other(record), tmp_path / "export", second.id)
+    known = await imported(record, target, tmp_path / "export")
+
+    assert whole == {1: 2, 2: 3}
+    assert (known.updated, (await reads.get(target, second.id)).schema_version) == (1, 3)
+    assert (await imported(record, target, tmp_path / "export")).unchanged == 1
+
+
+async def other(record: Record) -> Scope:
+    """A third organization."""
+    return scope_of(record, (await organizations.create(record.system, f"third-{uuid4().hex}")).id)
+
+
+async def versions_after(record: Record, scope: Scope, directory: Path, id: UUID) -> dict[int, int]:
+    """As which version of its type each version of an imported document was written."""
+    await imported(record, scope, directory, keep_ids=False)
+    here = uuid5(scope.organization, str(id))
+    return {number: (await reads.get(scope, here, version=number)).schema_version for number in (1, 2)}

@@ -60,3 +60,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     milliseconds_between_pages: Annotated[
         int, Meta(ge=0, description="Between two requests to one host, in milliseconds.")
     ] = 500
+    attempts_per_page: Annotated[
+        int, Meta(ge=1, description="How often a URL is asked for, while its site answers that it is busy.")
+    ] = 3
+    seconds_per_pause: Annotated[
+        int,
+        Meta(ge=0, description="Longest pause that a busy site is given when it asks for one, in seconds."),
+    ] = 60

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +20,9 @@ import msgspec
 from octavo.errors import Unavailable
 from octavo.ingest.extracted import Extracted, Failed, Found, Kind, Outcome, Place, Read
 
+_PREFIX = "octavo-ingest-"
+# A folder is locked a moment after it was made; one that is younger is nobody's leftover.
+_FRESH_SECONDS = 60.0
 _NAME_BYTES = 200
 _UNFIT = re.compile(r"[\x00-\x1f/\\\x7f]")
 
@@ -26,11 +31,13 @@ class Staging:
     """A folder of the run's own. What is in it is read like any file, and known by the place it is from.
 
     Each file has a folder to itself and keeps its name, which tells kinds of text apart. Files go when they are
-    through, so the folder holds no more than what is on its way; the rest goes with `close`.
+    through, so the folder holds no more than what is on its way; the rest goes with `close`. What a process that was
+    killed has left is removed by the next run: the kernel gives its lock back.
     """
 
     def __init__(self) -> None:
         self._folder: Path | None = None
+        self._lock: int | None = None
         self._places: dict[Path, Place] = {}
         self._opening = threading.Lock()
         self._is_closed = False
@@ -41,7 +48,10 @@ class Staging:
             if self._is_closed:
                 raise Unavailable("the ingest has ended")
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="octavo-ingest-"))
+                remove_leftovers()
+                self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+                self._lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
             return Path(tempfile.mkdtemp(dir=self._folder)) / _fitting(name)
 
     def found(self, path: Path, place: Place, modified_ns: int) -> Found:
@@ -88,12 +98,36 @@ class Staging:
             self._is_closed = True
             if self._folder is not None:
                 shutil.rmtree(self._folder, ignore_errors=True)
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.close)
+
+
+def remove_leftovers() -> None:
+    """Remove the folders of this user's runs that ended without doing so. Blocks; call it in a thread."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError), _taken(folder):
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def _taken(folder: Path) -> Iterator[None]:
+    """Hold the lock of a run that has ended; raises `OSError` for any other folder."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        known = os.fstat(lock)
+        if known.st_uid != os.geteuid() or time.time() - known.st_mtime < _FRESH_SECONDS:
+            raise PermissionError(f"{folder} is in use")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _fitting(name: str) -> str:

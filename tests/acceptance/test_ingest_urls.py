@@ -175,6 +175,54 @@ async def test_packed_pages_are_unpacked(view, site):
     assert (await live(view))["a"].body["title"] == "Opening hours"
 
 
+def busy(times: int, status: int, **fields: str) -> Answer:
+    """A page of a site that is busy so many times, and then gives it."""
+    left = iter(range(times))
+
+    def answer(_: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+        if next(left, None) is None:
+            return 200, {}, PAGE
+        return status, {name.replace("_", "-"): value for name, value in fields.items()}, b"busy"
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_busy_site_is_asked_again_when_it_wants_to_be(view, site, status):
+    site.answers["/a"] = busy(2, status, Retry_After="0")
+
+    summary = await view.ingest(site.url("/a"), allow_private=True, limits=LIMITS)
+
+    assert (summary.created, summary.failures, site.asked("/a")) == (1, [], 3)
+
+
+async def test_a_site_whose_rules_are_not_to_be_had_for_a_moment_is_asked_again(view, site):
+    site.answers["/robots.txt"] = busy(1, 503, Retry_After="0")
+
+    summary = await view.ingest(site.page("/a"), allow_private=True, limits=LIMITS)
+
+    assert (summary.created, summary.failures) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked"),
+    [
+        (busy(9, 503, Retry_After="0"), 3),
+        (busy(9, 429, Retry_After="3600"), 1),
+        (busy(9, 500, Retry_After="0"), 1),
+    ],
+    ids=["busy all the time", "a pause that is too long", "broken"],
+)
+async def test_a_site_that_stays_busy_is_one_line_and_the_next_page_is_read(view, site, answer, asked):
+    site.answers["/a"] = answer
+
+    summary = await view.ingest(site.url("/a"), site.page("/good"), allow_private=True, limits=LIMITS)
+
+    (failure,) = summary.failures
+    assert (failure.code, site.asked("/a"), summary.created) == ("unreadable_file", asked, 1)
+    assert "the server answers" in failure.message
+
+
 @pytest.mark.parametrize(
     ("path", "fields", "content", "code"),
     [

@@ -113,7 +113,7 @@ class Fetcher:
             ) as response:
                 fields = _told(response)
                 if response.status not in _REDIRECTIONS:
-                    is_new = await self._keep(response, fields.get("content-encoding", ""), to, known)
+                    is_new = await self._keep(response, fields, to, known)
                     return Fetched(url, _version(fields) if is_new else known, not is_new)
                 location = fields.get("location", "")
             url = url.joined(location)
@@ -122,16 +122,22 @@ class Fetcher:
         )
 
     async def _keep(
-        self, response: httpcore.Response, encoding: str, to: Callable[[bytes], object], known: Version
+        self,
+        response: httpcore.Response,
+        fields: Mapping[str, str],
+        to: Callable[[bytes], object],
+        known: Version,
     ) -> bool:
         """Pass the content on; False if there is no other than what is known."""
         if response.status == _NOT_MODIFIED and any(known):
             return False
         if response.status != _OK:
             raise UnreadableFile(
-                f"the server answers {response.status}{_reason(response)}", status=response.status
+                f"the server answers {response.status}{_reason(response)}",
+                status=response.status,
+                retry_after=fields.get("retry-after"),
             )
-        async for piece in self._pieces(response, encoding):
+        async for piece in self._pieces(response, fields.get("content-encoding", "")):
             to(piece)
         return True
 

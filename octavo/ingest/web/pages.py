@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from octavo.errors import IngestFault
+from octavo.errors import IngestFault, UnreadableFile
 from octavo.ingest.extracted import Failed, Found, Place
 from octavo.ingest.limits import Limits
 from octavo.ingest.staging import Staging
@@ -80,18 +80,32 @@ class _Fetching:
     async def page(self, text: str) -> Found | Failed | None:
         """A page as a file, or why there is none; None if it is the one that was read before."""
         try:
-            url = parse(text)
-            async with self._polite.turn(url):
-                return await self._page(url)
+            return await self._asked(parse(text))
         except IngestFault as error:
             name = without_user(text)
             return Failed(Path(name), error.code, str(error), Place(name))
 
+    async def _asked(self, url: Url) -> Found | None:
+        """A page, asked for again if its site is busy and says so."""
+        attempt = 1
+        while True:
+            try:
+                async with self._polite.turn(url):
+                    return await self._page(url)
+            except UnreadableFile as error:
+                if not self._polite.put_off(url, error, attempt):
+                    raise
+            attempt += 1
+
     async def _page(self, url: Url) -> Found | None:
         known = await self._known(url)
         path = await asyncio.to_thread(self._staging.path, url.name)
-        with await asyncio.to_thread(path.open, "xb") as file:
-            answer = await self._fetcher.fetch(url, file.write, known=known, allowed=self._polite.allow)
+        try:
+            with await asyncio.to_thread(path.open, "xb") as file:
+                answer = await self._fetcher.fetch(url, file.write, known=known, allowed=self._polite.allow)
+        except IngestFault:
+            await asyncio.to_thread(self._staging.discard, path)
+            raise
         if answer.is_unchanged:
             await asyncio.to_thread(self._staging.discard, path)
             return None

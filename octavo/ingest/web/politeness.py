@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from octavo.errors import UnreadableFile
 from octavo.ingest.limits import Limits
@@ -12,6 +15,9 @@ from octavo.ingest.web.fetch import AGENT, Fetcher
 from octavo.ingest.web.robots import Rules
 from octavo.ingest.web.urls import Url, parse
 
+_BUSY = {429, 503}
+_FIRST_PAUSE_SECONDS = 1.0
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _RULES_BYTES = 512 * 1024  # RFC 9309, 2.5: at least 500 KiB are read
 
 
@@ -35,6 +41,20 @@ class Politeness:
             rules = await self._rules(url)
             await site.pause(max(rules.delay_seconds, self._limits.milliseconds_between_pages / 1000))
             yield
+
+    def put_off(self, url: Url, error: UnreadableFile, attempt: int) -> bool:
+        """Whether a site that is busy is asked again; if so, all its pages wait until it wants to be asked.
+
+        Args:
+            attempt: how often the page was asked for, from 1 on.
+        """
+        if error.fields.get("status") not in _BUSY or attempt >= self._limits.attempts_per_page:
+            return False
+        seconds = pause_seconds(error.fields.get("retry_after"), attempt, datetime.now(UTC))
+        if seconds > self._limits.seconds_per_pause:
+            return False
+        self._site(url).put_off(seconds)
+        return True
 
     async def allow(self, url: Url) -> None:
         """Raise `RefusedFile` if the site asks not to fetch this, `UnreadableFile` if it does not say."""
@@ -79,6 +99,29 @@ class _Site:
         at = max(now, self._next)
         self._next = at + seconds
         await asyncio.sleep(at - now)
+
+    def put_off(self, seconds: float) -> None:
+        """Ask nothing for so long."""
+        self._next = max(self._next, asyncio.get_running_loop().time() + seconds)
+
+
+def pause_seconds(told: str | None, attempt: int, now: datetime) -> float:
+    """How long a busy site wants to be left alone (RFC 9110, 10.2.3), or twice as long each time if it does not say.
+
+    Args:
+        told: its Retry-After, seconds or a moment; None without one.
+        attempt: how often it was asked, from 1 on.
+        now: what a moment is counted from.
+    """
+    text = (told or "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return _FIRST_PAUSE_SECONDS * 2.0 ** (attempt - 1)
+    left: float = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    return max(left, 0.0)
 
 
 async def _anything(_url: Url) -> None:

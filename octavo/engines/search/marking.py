@@ -16,7 +16,7 @@ def marked(text: str, words: Collection[str], beginnings: Sequence[str] = ()) ->
     """
     pieces: list[str] = []
     at = 0
-    for start, end in sorted(_spans(_lower(text), words, beginnings)):
+    for start, end in sorted(_spans(_lower(text), words, beginnings), key=lambda span: (span[0], -span[1])):
         if start >= at:
             pieces += (text[at:start], MATCH_START, text[start:end], MATCH_END)
             at = end

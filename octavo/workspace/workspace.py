@@ -22,6 +22,7 @@ from octavo.operations.progress import Progress as Told
 from octavo.operations.progress import silent
 from octavo.postgres.pool import Pool
 from octavo.roles.blobs import Blobs
+from octavo.search.hybrid import Asked, Hybrid, Mode, refuse
 from octavo.search.query import Fallback, Hits, Search
 from octavo.search.semantic import Semantic
 from octavo.store.scope import Scope
@@ -63,7 +64,7 @@ class Workspace:
     @property
     def documents(self) -> Documents:
         """The documents of this organization and namespace."""
-        return audited(Documents(self._bind, self._parts.pool), self._parts.reads)
+        return audited(Documents(self._bind, self._parts.pool, self._hybrid), self._parts.reads)
 
     @property
     def events(self) -> Events:
@@ -80,10 +81,15 @@ class Workspace:
         """The organization's types of links."""
         return Links(self._bind)
 
+    @property
+    def _hybrid(self) -> Hybrid:
+        return Hybrid(self._parts.search, self._parts.semantic)
+
     async def search(
         self,
         text: str,
         *,
+        mode: Mode = "keyword",
         type: str | Sequence[str] | None = None,
         where: Mapping[str, Any] | None = None,
         order: str | None = None,
@@ -96,50 +102,72 @@ class Workspace:
         facet_values: int = 10,
         fuzzy: bool = False,
         synonyms: bool | str = False,
+        weights: Mapping[str, float] | None = None,
+        boost: Mapping[str, Mapping[str, float]] | None = None,
+        explain: bool = False,
+        exact: bool | None = None,
     ) -> Hits:
-        """Documents of this organization and namespace with these words, best first.
+        """Documents of this organization and namespace with these words, or that mean nearly the same, best first.
 
         Args:
-            text: words, `"phrases"`, `-exclusions`, `prefix*` and `OR`.
+            text: words, `"phrases"`, `-exclusions`, `prefix*` and `OR`; by meaning any text.
+            mode: "keyword" finds words, "semantic" what is near in meaning, and "hybrid" asks both at once and
+                joins their orders.
             type: only these types.
             where: a filter, as in `documents.find`, asked of the documents' current state.
             order: None for relevance, or as in `documents.find`.
             limit: hits of the page.
-            cursor: that of the page before, with everything else the same.
+            cursor: that of the page before, with everything else the same. By meaning, and in hybrid mode, a page
+                is the best of what was not shown before, 1,000 hits at most.
             after: read your own writes: a position a write returned.
             wait_seconds: how long to wait for the index to get there.
-            fallback: what to do then: "error" raises `PositionTimeout`, "stale" answers as far as it is.
+            fallback: what to do then: "error" raises `PositionTimeout`, "stale" answers as far as it is. In hybrid
+                mode "stale" also allows the hits of one engine when the other does not answer; `degraded` tells it.
             facets: attributes and fields whose values are counted among all that matches, 10,000 documents
-                at most: `@type`, `@labels`, `status`, `@metadata.team`.
+                at most: `@type`, `@labels`, `status`, `@metadata.team`. In the other modes what was found by
+                meaning counts too.
             facet_values: values of a facet at most, the most frequent.
             fuzzy: when nothing is found, search for what was probably meant; `Hits.corrected` tells it.
             synonyms: also find what the organization calls the same (see `synonyms`); a language tag takes the
                 synonyms of that language and those of every language.
+            weights: how much a word counts by where it stands: `title` (10), `preview` (4), `description` (2) and
+                `text` (1), 0 to 100 each, none less than the text.
+            boost: what the score of a type's documents is multiplied by, 0.01 to 100: `{"@type": {"policy": 2.0}}`.
+                In hybrid mode weights and boosts shape the order by words.
+            explain: tell of each hit why it is where it is, in `why`.
+            exact: by meaning: True compares with every vector that passes the filters; None lets the engine choose.
 
         Returns:
             Hits whose `highlight` is HTML with the matches in `<mark>`. A deleted document never appears.
 
         Raises:
             InvalidInput, InvalidFilter, LimitExceeded, PositionTimeout.
+            InvalidSetting: `mode` needs vectors, and they are switched off.
         """
         scope = await self._bind()
-        return await self._parts.search.search(
-            scope.organization,
-            text,
-            namespace=scope.namespace,
-            type=type,
-            where=where,
-            order=order,
-            limit=limit,
-            cursor=cursor,
-            after=after,
-            wait_seconds=wait_seconds,
-            fallback=fallback,
-            facets=facets,
-            facet_values=facet_values,
-            fuzzy=fuzzy,
-            synonyms=synonyms,
-        )
+        options: dict[str, Any] = {
+            "namespace": scope.namespace,
+            "type": type,
+            "where": where,
+            "limit": limit,
+            "cursor": cursor,
+            "after": after,
+            "wait_seconds": wait_seconds,
+            "fallback": fallback,
+            "facets": facets,
+            "facet_values": facet_values,
+            "synonyms": synonyms,
+            "weights": weights,
+            "boost": boost,
+            "explain": explain,
+        }
+        if mode == "keyword":
+            refuse(mode, exact=exact)
+            search = self._parts.search.search
+            return await search(scope.organization, text, order=order, fuzzy=fuzzy, **options)
+        refuse(mode, order=order, fuzzy=fuzzy)
+        asked = Asked(organization=scope.organization, text=text, exact=exact, **options)
+        return await self._hybrid.search(mode, asked)
 
     async def suggest(
         self, text: str, *, type: str | Sequence[str] | None = None, where: Mapping[str, Any] | None = None

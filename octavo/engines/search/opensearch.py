@@ -23,12 +23,12 @@ from octavo.engines.search.meaning import Meaning, marked, meaning
 from octavo.engines.search.opensearch_address import parse
 from octavo.engines.search.opensearch_client import Cluster, Login, NotThere
 from octavo.engines.search.opensearch_documents import DOCUMENT, PARKED, Shown, ShownPassage, mark
-from octavo.engines.search.opensearch_index import OpenSearchIndex, Standing
+from octavo.engines.search.opensearch_index import OpenSearchIndex, Standing, taken_over
 from octavo.engines.search.opensearch_query import Builder
-from octavo.engines.search.opensearch_writes import Writes, languages_state
+from octavo.engines.search.opensearch_writes import Writes
 from octavo.engines.search.prepared import prepared
 from octavo.engines.search.word_forms import WordForms
-from octavo.errors import Conflict, Unavailable
+from octavo.errors import Unavailable
 from octavo.postgres.pool import Row
 from octavo.postgres.record import Record
 from octavo.roles.search import MATCH_START, Change, Found, Match, Matching, Order, Place, Query
@@ -106,9 +106,7 @@ class OpenSearchEngine:
             if ready:
                 await index.refresh(claimed.index)
         except NotThere as error:
-            raise Conflict(
-                "the search index was taken away while it was written", remedy="read its position again"
-            ) from error
+            raise taken_over() from error
         await index.move(claimed, after)
         return parked
 
@@ -231,10 +229,10 @@ class OpenSearchEngine:
     async def _question(self, query: Query) -> Question:
         """What is asked. Where the index stands is read first, so that it is not behind what it is said to hold."""
         index = await self._current()
-        standing = await index.standing()
-        spoken, _ = await languages_state(index, standing.index, query.organization)
+        look = await index.look(query.organization)
+        spoken = look.languages[query.organization].configurations
         known = await meaning(query.words, sorted(spoken - {""}), has_rough="" in spoken, forms=self._forms)
-        return Question(query, standing, known, Builder(query, known))
+        return Question(query, look.standing, known, Builder(query, known))
 
     async def _found(self, question: Question) -> Found:
         if question.query.order is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -18,6 +19,8 @@ import msgspec
 
 from octavo.engines.search.opensearch_address import Address
 from octavo.errors import AccessDenied, InvalidSetting, MissingExtra, OctavoError, StorageFault, Unavailable
+
+_LOGGER, _QUIET = "opensearch", logging.NullHandler()
 
 Login = tuple[str, str]
 
@@ -219,13 +222,16 @@ def first_cause(failures: Sequence[Mapping[str, Any]]) -> str:
 def library() -> ModuleType:
     """The client library; raises `MissingExtra`."""
     try:
-        return import_module("opensearchpy")
+        found = import_module("opensearchpy")
     except ModuleNotFoundError as error:
         raise MissingExtra(
             "the client of OpenSearch is not installed",
             remedy="pip install 'octavo[opensearch]'",
             extra="opensearch",
         ) from error
+    # It would print what Octavo tells in its own words; who sets logging up still sees it.
+    logging.getLogger(_LOGGER).addHandler(_QUIET)
+    return found
 
 
 def _trust(ca: str) -> ssl.SSLContext:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -24,8 +25,8 @@ from octavo.text.passages import Passage
 
 DOCUMENT, PARKED, ORGANIZATION = "document", "parked", "organization"
 
-# A misspelt word is looked for among words as long as these at most.
-_LONGEST_SPOKEN = 40
+# A misspelt word is looked for among the first words of a document that are not longer than these.
+_LONGEST_SPOKEN, _MOST_SPOKEN = 40, 5_000
 # The analyser divides words of more than 255 characters.
 _LONGEST_WORD, _KEPT_OF_LONGER = 200, 100
 _MARK_BYTES = 6
@@ -71,7 +72,6 @@ def of_document(prepared: Prepared) -> dict[str, Any]:
     document, marked = prepared.document, mark(prepared.document.organization)
     above = dict(weighed(prepared, marked))
     passages = document.passages or (Passage(0, 0, 0, ""),)
-    spoken = set(words_of(document.title or "")).union(*(words_of(one.text) for one in passages))
     shown = Shown(document.version, document.title, document.description)
     return {
         "kind": DOCUMENT,
@@ -83,7 +83,7 @@ def of_document(prepared: Prepared) -> dict[str, Any]:
         "version": document.version,
         "seal": seal(document.id, document.version),
         **{name: _fitted(text) for name, text in above.items()},
-        "spoken": sorted(marked + word for word in spoken if _is_spoken(word)),
+        "spoken": [marked + word for word in _spoken(prepared)],
         "passages": [_passage(prepared, marked, one, above) for one in passages],
         "shown": msgspec.to_builtins(shown),
     }
@@ -121,5 +121,10 @@ def _fitted(words: str) -> str:
     return " ".join(map(fitting, words.split(" ")))
 
 
-def _is_spoken(word: str) -> bool:
-    return len(word) <= _LONGEST_SPOKEN and not word.isdigit()
+def _spoken(prepared: Prepared) -> list[str]:
+    """The words as they are written, for whoever misspelt one."""
+    document = prepared.document
+    texts = [document.title or "", *(passage.text for passage in document.passages)]
+    words = dict.fromkeys(word for text in texts for word in words_of(text))
+    told = (word for word in words if len(word) <= _LONGEST_SPOKEN and not word.isdigit())
+    return list(islice(told, _MOST_SPOKEN))

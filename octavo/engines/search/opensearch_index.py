@@ -10,7 +10,7 @@ the last one can move it. Effects come before the standing moves, and are visibl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +56,20 @@ class Standing(msgspec.Struct, frozen=True):
         return {"if_seq_no": self.seq_no, "if_primary_term": self.primary_term}
 
 
+class Languages(msgspec.Struct, frozen=True):
+    """Text search configurations of an organization's documents, "" for none; and which state says so."""
+
+    configurations: frozenset[str] = frozenset()
+    unchanged: Mapping[str, int] = {}
+
+
+class Look(msgspec.Struct, frozen=True):
+    """Where the engine stands, and the languages of some organizations, read at once."""
+
+    standing: Standing
+    languages: Mapping[UUID, Languages]
+
+
 class OpenSearchIndex:
     """The index of one life of a record.
 
@@ -75,11 +89,14 @@ class OpenSearchIndex:
 
     async def standing(self) -> Standing:
         """Where the engine stands; a new index is made if there is none."""
+        return (await self.look()).standing
+
+    async def look(self, *organizations: UUID) -> Look:
+        """Where the engine stands, and the languages of organizations; a new index is made if there is none."""
         for _ in range(_ATTEMPTS):
-            try:
-                return await self._read()
-            except NotThere:
-                await self._begin()
+            if (found := await self._look(organizations)) is not None:
+                return found
+            await self._begin()
         raise StorageFault(
             f"the index {self.alias}-first is there, and the alias {self.alias} is not",
             remedy="delete the index: it is filled again from the record",
@@ -103,7 +120,7 @@ class OpenSearchIndex:
     async def demand(self, claimed: Standing) -> None:
         """Raise `Conflict` if another process has claimed the engine since."""
         if await self.standing() != claimed:
-            raise _taken_over()
+            raise taken_over()
 
     async def move(self, claimed: Standing, after: Cursor) -> None:
         """Move the cursor; raises `Conflict` if another process has claimed the engine since."""
@@ -131,7 +148,7 @@ class OpenSearchIndex:
         try:
             await self.cluster.ask("POST", "/_aliases", {"actions": turned})
         except NotThere as error:
-            raise _taken_over() from error
+            raise taken_over() from error
         return cursor
 
     async def drop(self) -> None:
@@ -157,12 +174,15 @@ class OpenSearchIndex:
             raise self.cluster.refused(503, first_cause(answer["_shards"].get("failures", ())))
         return answer
 
-    async def _read(self) -> Standing:
-        found = await self.cluster.ask("GET", f"/{self.alias}/_doc/{_STANDING}", routing=_STANDING)
-        place = msgspec.convert(found["_source"][_STANDING], _Place)
-        position = Position(place.shard, place.epoch, place.xid, place.id)
-        cursor = Cursor(place.generation, position, place.scanned)
-        return Standing(found["_index"], cursor, found["_seq_no"], found["_primary_term"])
+    async def _look(self, organizations: Sequence[UUID]) -> Look | None:
+        keys = [_STANDING, *(one.hex for one in organizations)]
+        # By key a document is read as it was written last, whether searches see it or not.
+        wanted = [{"_index": self.alias, "_id": key, "routing": key} for key in keys]
+        standing, *others = (await self.cluster.ask("POST", "/_mget", {"docs": wanted}))["docs"]
+        if not standing.get("found"):
+            return None
+        languages = (_languages(found) for found in others)
+        return Look(_standing(standing), dict(zip(organizations, languages, strict=True)))
 
     async def write(self, index: str, lines: bytes) -> list[dict[str, Any]]:
         """What became of each of several writes, which never make an index that is gone.
@@ -182,7 +202,7 @@ class OpenSearchIndex:
     async def _put(self, standing: Standing, cursor: Cursor) -> Standing:
         done = await self._write_standing(standing.index, cursor, "index", **standing.unchanged)
         if done is None:
-            raise _taken_over()
+            raise taken_over()
         return Standing(standing.index, cursor, done["_seq_no"], done["_primary_term"])
 
     async def _write_standing(
@@ -290,6 +310,26 @@ _MAPPINGS: dict[str, Any] = {
 }
 
 
+def _standing(found: Mapping[str, Any]) -> Standing:
+    place = msgspec.convert(found["_source"][_STANDING], _Place)
+    position = Position(place.shard, place.epoch, place.xid, place.id)
+    cursor = Cursor(place.generation, position, place.scanned)
+    return Standing(found["_index"], cursor, found["_seq_no"], found["_primary_term"])
+
+
+def _languages(found: Mapping[str, Any]) -> Languages:
+    if not found.get("found"):
+        return Languages()
+    return Languages(frozenset(found["_source"]["languages"]["configurations"]), unchanged(found))
+
+
+def unchanged(found: Mapping[str, Any]) -> dict[str, int]:
+    """Demands that a document is as it was found; of one that was not there, none."""
+    if not found.get("found"):
+        return {}
+    return {"if_seq_no": found["_seq_no"], "if_primary_term": found["_primary_term"]}
+
+
 def _stored(cursor: Cursor) -> dict[str, Any]:
     at = cursor.position
     place = _Place(cursor.generation, at.shard, at.epoch, at.xid, at.id, cursor.scanned, uuid4())
@@ -301,7 +341,8 @@ def _writes(index: str) -> str:
     return f"{index}-writes"
 
 
-def _taken_over() -> Conflict:
+def taken_over() -> Conflict:
+    """The error when another process fills the engine."""
     return Conflict(
         "the search engine was taken over by another process",
         remedy="read its position again: what was applied meanwhile is applied once more",

@@ -15,17 +15,16 @@ from uuid import UUID
 
 import msgspec
 
-from octavo.engines.search.opensearch_client import NotThere, TooLarge
+from octavo.engines.search.opensearch_client import TooLarge
 from octavo.engines.search.opensearch_documents import ORGANIZATION, key, of_document, of_parked
-from octavo.engines.search.opensearch_index import OpenSearchIndex, Standing
+from octavo.engines.search.opensearch_index import Languages, OpenSearchIndex, Standing, taken_over, unchanged
 from octavo.engines.search.prepared import Prepared
-from octavo.errors import Conflict, OctavoError
+from octavo.errors import OctavoError
 from octavo.roles.search import Change
 from octavo.roles.state import Parked, Removed
 
 _MOST_ITEMS = 1_000
 _KNOWN = 1_000
-_ATTEMPTS = 5
 
 _CONFLICT, _BUSY, _TOO_LARGE = 409, 429, 413
 _PASSING = (401, 403, 404, _BUSY)
@@ -110,10 +109,7 @@ class Writes:
             for part in _chunks(todo, self._bulk_bytes):
                 for told in await self._send(part, partial(_settling, states)):
                     if told["status"] == _CONFLICT:
-                        raise Conflict(
-                            "a document of the search index was changed by another process",
-                            remedy="read the engine's position again",
-                        )
+                        raise taken_over()
                     if told.get("error") and told["status"] != 404:
                         raise self._refused(told["status"], told["error"])
 
@@ -121,7 +117,7 @@ class Writes:
         """What demands that a document is as it is now; nothing of one that is not there."""
         wanted = [{"_id": item.key, "routing": item.organization.hex, "_source": False} for item in items]
         answer = await self._index.cluster.ask("POST", f"/{self._claimed.index}/_mget", {"docs": wanted})
-        return {found["_id"]: _unchanged(found) for found in answer["docs"]}
+        return {found["_id"]: unchanged(found) for found in answer["docs"]}
 
     async def _send(self, items: Sequence[Item], action: Action) -> list[dict[str, Any]]:
         """What became of each item; a request that is too large is divided."""
@@ -154,38 +150,27 @@ class Writes:
         spoken: dict[UUID, set[str]] = {}
         for one in documents:
             spoken.setdefault(one.document.organization, set()).add(one.document.configuration or "")
+        look = await self._index.look(*spoken)
+        if look.standing != self._claimed:
+            raise taken_over()
         for organization, found in spoken.items():
-            await self._know(organization, found)
+            if not found <= look.languages[organization].configurations:
+                await self._know(organization, found, look.languages[organization])
 
-    async def _know(self, organization: UUID, spoken: set[str]) -> None:
-        known, demands = await languages_state(self._index, self._claimed.index, organization)
-        if spoken <= known:
-            return
+    async def _know(self, organization: UUID, spoken: set[str], known: Languages) -> None:
         source = {
             "kind": ORGANIZATION,
             "organization": organization.hex,
-            "languages": {"configurations": sorted(known | spoken)},
+            "languages": {"configurations": sorted(known.configurations | spoken)},
         }
-        about = {"_id": organization.hex, "routing": organization.hex, **demands}
-        told = {"index" if demands else "create": about}
-        [done] = await self._index.write(
-            self._claimed.index, b"\n".join([_encode(told), _encode(source), b""])
-        )
+        about = {"_id": organization.hex, "routing": organization.hex, **known.unchanged}
+        told = {"index" if known.unchanged else "create": about}
+        lines = b"\n".join([_encode(told), _encode(source), b""])
+        [done] = await self._index.write(self._claimed.index, lines)
+        if done["status"] == _CONFLICT:
+            raise taken_over()
         if error := done.get("error"):
-            if done["status"] == _CONFLICT:
-                raise Conflict("another process fills the search engine", remedy="read its position again")
             raise self._refused(done["status"], error)
-
-
-async def languages_state(
-    index: OpenSearchIndex, name: str, organization: UUID
-) -> tuple[set[str], dict[str, int]]:
-    """The text search configurations of an organization's documents, "" for none; and what they were read from."""
-    try:
-        found = await index.cluster.ask("GET", f"/{name}/_doc/{organization.hex}", routing=organization.hex)
-    except NotThere:
-        return set(), {}
-    return set(found["_source"]["languages"]["configurations"]), _unchanged(found)
 
 
 def _item(change: Change | Prepared) -> Item:
@@ -234,9 +219,3 @@ def _settling(states: Mapping[str, Mapping[str, int]], item: Item) -> dict[str, 
 
 def _about(item: Item) -> dict[str, Any]:
     return {"_id": item.key, "routing": item.organization.hex}
-
-
-def _unchanged(found: Mapping[str, Any]) -> dict[str, int]:
-    if not found.get("found"):
-        return {}
-    return {"if_seq_no": found["_seq_no"], "if_primary_term": found["_primary_term"]}

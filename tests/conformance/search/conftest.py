@@ -46,7 +46,7 @@ def index_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 async def cluster_engine(own_record: Record) -> AsyncIterator[SearchEngine]:
     """The engine of the module in a cluster."""
     with opensearch_server() as host:
-        engine = OpenSearchEngine(own_record, f"opensearch://{host}?replicas=0")
+        engine = OpenSearchEngine(own_record, f"opensearch://{host}?replicas=0&timeout=100")
         yield engine
         await engine.close()
 

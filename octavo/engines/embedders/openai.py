@@ -110,12 +110,12 @@ class OpenAIEmbedder:
         return answer
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
-        growing: float = tenacity.wait_exponential_jitter(
-            initial=self._first_pause_seconds, max=LONGEST_PAUSE_SECONDS, jitter=self._first_pause_seconds
-        )(state)
+        first = self._first_pause_seconds
+        growing = tenacity.wait_exponential(multiplier=first, max=LONGEST_PAUSE_SECONDS)
+        pause = (growing + tenacity.wait_random(0, first))(state)
         error = state.outcome and state.outcome.exception()
         asked = error.seconds if isinstance(error, _Later) else 0.0
-        return max(growing, min(asked, LONGEST_PAUSE_SECONDS))
+        return max(pause, min(asked, LONGEST_PAUSE_SECONDS))
 
     def _read(self, answer: httpx.Response, texts: int) -> list[Vector]:
         status = answer.status_code

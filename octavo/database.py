@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,9 @@ from types import TracebackType
 from typing import Any
 from uuid import UUID
 
+from octavo.analytics.counting import Counting
 from octavo.components import BUILT_IN
+from octavo.engines.analytics import choice as analytics
 from octavo.engines.blobs.files import FileBlobs
 from octavo.engines.embedders.choice import Embedders
 from octavo.errors import Unavailable
@@ -33,9 +35,13 @@ from octavo.pipelines.processes import Processes
 from octavo.pipelines.worker import Means, Worker
 from octavo.postgres.applying import Applied
 from octavo.postgres.backfill import Report
+from octavo.postgres.lease import Lease
 from octavo.postgres.migration import Phase
 from octavo.postgres.pool import Runner as StatementRunner
 from octavo.postgres.record import Record, open_record
+from octavo.projections.analytics import NAME as ANALYTICS
+from octavo.projections.analytics import AnalyticsProjection
+from octavo.projections.facts import Facts
 from octavo.projections.promote import retire_overdue
 from octavo.projections.roles import check, roles
 from octavo.projections.roster import Roster
@@ -58,6 +64,7 @@ from octavo.values.position import Position
 from octavo.values.type import DocumentType, imported
 from octavo.values.upcast import Upcasters
 from octavo.workspace import (
+    Analytics,
     Documents,
     Engines,
     Events,
@@ -156,6 +163,7 @@ class Octavo:
         record: the PostgreSQL behind it, for operators: `record.health()`.
         projections: keep the engines at the end of the log, by the name of each.
         engines: list, verify, repair and rebuild them, and move a role to another: see `Engines`.
+        facts: the engine that counts events, for operators: verify, rebuild, what was left out, erase.
         upkeep: does the tasks of maintenance when they are due.
         types: the document types, and their indexes.
     """
@@ -164,6 +172,7 @@ class Octavo:
     record: Record
     projections: Runners
     engines: Engines
+    facts: Facts
     upkeep: Upkeep
     types: Types
 
@@ -189,6 +198,7 @@ class Octavo:
 
     async def __aenter__(self) -> Octavo:
         check(self.settings)  # before anything is started
+        analytics.address(self.settings.analytics)
         async with AsyncExitStack() as opening:
             record = await open_record(self.settings)
             opening.push_async_callback(record.close)
@@ -196,7 +206,13 @@ class Octavo:
             opening.push_async_callback(wakeup.close)
             embedders = Embedders(parse_logins(self.settings.engine_logins))
             opening.push_async_callback(embedders.close)
-            roster = Roster(record, wakeup, roles(record, self.settings, embedders))
+            counted = analytics.analytics_engine(
+                self.settings.analytics, record, parse_logins(self.settings.engine_logins)
+            )
+            opening.push_async_callback(_closed, counted)
+            fold, folds = _folds(record, wakeup, counted, self.settings.analytics)
+            self.facts = Facts(record, fold, counted)
+            roster = Roster(record, wakeup, roles(record, self.settings, embedders), folds)
             opening.push_async_callback(roster.close)
             await roster.open()
             self.engines = Engines(roster)
@@ -230,7 +246,10 @@ class Octavo:
             opening.push_async_callback(reads.close)
             runs = self._run_parts()
             opening.push_async_callback(runs.processes.close)
-            self._parts = Parts(record.app, wakeup, search, semantic, self._blobs, runs, self._upcasters, reads)
+            counting = _counting(record, wakeup, counted, folds)
+            self._parts = Parts(
+                record.app, wakeup, search, semantic, self._blobs, runs, self._upcasters, reads, counting
+            )
             self.record = record
             self.types = Types(record, self.settings, self._known, self._scope_of)
             opening.push_async_callback(self.types.stop)
@@ -286,6 +305,11 @@ class Octavo:
     def events(self) -> Events:
         """The default organization's events."""
         return self.default.events
+
+    @property
+    def analytics(self) -> Analytics:
+        """What happened in the default organization, counted."""
+        return self.default.analytics
 
     @property
     def labels(self) -> Labels:
@@ -460,6 +484,33 @@ class Octavo:
 async def _retire_overdue(roster: Roster, to: Bounds) -> Done:
     due, gone = await retire_overdue(roster, dry_run=to.dry_run)
     return Done(task="engines", dry_run=to.dry_run, examined=due, changed=gone)
+
+
+def _folds(
+    record: Record, wakeup: Wakeup, engine: analytics.OpenEngine | None, setting: str
+) -> tuple[AnalyticsProjection | None, dict[str, Runner]]:
+    """What fills the analytics engine, and its runner by name."""
+    if engine is None or not record.has_system:
+        return None, {}
+    feed = Feed(record.system, wakeup, shard=record.shard)
+    pause = analytics.pause_seconds(setting)
+    projection = AnalyticsProjection(record.system, feed, engine, pause_seconds=pause)
+    runner = Runner(projection, Lease(record.system, analytics.lease_name(setting)), wakeup)
+    return projection, {ANALYTICS: runner}
+
+
+def _counting(
+    record: Record, wakeup: Wakeup, engine: analytics.OpenEngine | None, folds: Mapping[str, Runner]
+) -> Counting | None:
+    if engine is None:
+        return None
+    moved = folds[ANALYTICS].moved if folds else asyncio.sleep
+    return Counting(engine, moved=moved, skips=_skips(record, wakeup))
+
+
+async def _closed(engine: analytics.OpenEngine | None) -> None:
+    if engine is not None:
+        await engine.close()
 
 
 async def _drain(runner: Runner, feed: Feed, timeout_seconds: float) -> None:

@@ -75,6 +75,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="Logins of engines, whose URLs hold none: `host:port=user:password`, with commas between."
         ),
     ] = ""
+    analytics: Annotated[
+        str,
+        Meta(
+            description="Engine of the analytics role, which counts events: `postgres`, "
+            "`clickhouse://HOST:PORT/DATABASE` (`clickhouses`: over TLS), or `none`."
+        ),
+    ] = "postgres"
     blobs: Annotated[
         str, Meta(description="Where original files are: `file:DIR`. Empty: `blobs` in the data directory.")
     ] = ""
@@ -90,7 +97,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 0
     run_memory_bytes: Annotated[
         int,
-        Meta(ge=256 * 1024 * 1024, description="Address space of such a process, in bytes; the kernel refuses more."),
+        Meta(
+            ge=256 * 1024 * 1024,
+            description="Address space of such a process, in bytes; the kernel refuses more.",
+        ),
     ] = 2 * 1024 * 1024 * 1024
     namespace: Annotated[str, Meta(description="Namespace of calls that name none.")] = "default"
     organization: Annotated[str, Meta(description="Organization of calls that name none.")] = "default"

@@ -43,16 +43,21 @@ INNER JOIN octavo.content
 -- name: missing_partitions
 -- scope: system
 -- $1 months ahead.
-SELECT 'event_' || to_char(month, 'YYYY_MM') AS name
-FROM generate_series(
+SELECT partitioned.name || to_char(month, 'YYYY_MM') AS name
+FROM (VALUES ('event_'), ('analytics_fact_'), ('run_history_')) AS partitioned (name)
+CROSS JOIN generate_series(
     date_trunc('month', now() AT TIME ZONE 'UTC'),
     date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => $1::integer),
     interval '1 month'
 ) AS month
-WHERE to_regclass('octavo.event_' || to_char(month, 'YYYY_MM')) IS NULL
-ORDER BY month
+WHERE to_regclass('octavo.' || partitioned.name || to_char(month, 'YYYY_MM')) IS NULL
+ORDER BY name, month
 
 -- name: keep_event_partitions
 -- scope: system
 -- $1 months ahead.
 SELECT made AS name FROM octavo.keep_event_partitions($1) AS made
+UNION ALL
+SELECT made AS name FROM octavo.keep_analytics_partitions($1) AS made
+UNION ALL
+SELECT made AS name FROM octavo.keep_run_partitions($1) AS made

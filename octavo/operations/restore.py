@@ -43,6 +43,7 @@ from octavo.roles.blobs import Blobs
 _sql = load("octavo.operations", "restore.sql")
 _roles = load("octavo.postgres", "roles.sql")
 _search = load("octavo.engines.search", "postgres_index.sql")
+_analytics = load("octavo.engines.analytics", "postgres.sql")
 
 URL_SCHEMES = ("postgresql://", "postgres://")
 _RESTORING = ".restoring-"
@@ -229,6 +230,7 @@ async def _restore_record(work: _Work, connect: Mapping[str, Any], *, jobs: int 
         if epoch <= manifest.epoch:
             epoch = await begin_epoch(pool)
         await pool.execute(_search.begin_generation)  # its passages were not in the dump
+        await pool.execute(_analytics.begin_generation)  # nor its facts
         await pool.execute(_sql.analyze)
     return _Restored(epoch, [f"{migration.number:04}_{migration.name}" for migration in applied])
 

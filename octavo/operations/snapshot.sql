@@ -20,7 +20,8 @@ LIMIT 1
 -- name: list_tables
 -- scope: system
 -- Every table but those of extensions; of a partitioned one the whole, not the parts. `derived`: rows that a
--- projection makes again from the log; the one of search_engine says where it stands, and is reset instead. `columns`: without generated ones, which may come out differently on
+-- projection makes again from the log; those of search_engine and analytics_engine say where they stand, and are reset
+-- instead. `columns`: without generated ones, which may come out differently on
 -- another server and are made of the others anyway. Sizes are those on disk without indexes.
 WITH parts AS (
     SELECT
@@ -38,6 +39,7 @@ SELECT
     AND (
         (relation.relname LIKE 'search\_%' AND relation.relname <> 'search_engine')
         OR relation.relname LIKE 'vector\_%'
+        OR (relation.relname LIKE 'analytics\_%' AND relation.relname <> 'analytics_engine')
     ) AS derived,
     (
         SELECT coalesce(string_agg(format('stored.%I', attname), ', ' ORDER BY attnum), 'NULL')

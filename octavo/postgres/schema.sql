@@ -32,10 +32,27 @@ END);
 
 ALTER DOMAIN octavo.organization OWNER TO octavo_owner;
 
+CREATE TYPE octavo.run_state AS ENUM (
+    'queued',
+    'delayed',
+    'running',
+    'dead',
+    'completed',
+    'failed',
+    'cancelled'
+);
+
+ALTER TYPE octavo.run_state OWNER TO octavo_owner;
+
 CREATE DOMAIN octavo.search_limit AS integer
 	CONSTRAINT search_limit_check CHECK (((set_config('plan_cache_mode'::text, 'force_generic_plan'::text, true) IS NOT NULL) AND (set_config('pg_trgm.word_similarity_threshold'::text, '0.5'::text, true) IS NOT NULL)));
 
 ALTER DOMAIN octavo.search_limit OWNER TO octavo_owner;
+
+CREATE DOMAIN octavo.vector_candidates AS integer
+	CONSTRAINT vector_candidates_check CHECK ((((VALUE >= 1) AND (VALUE <= 1000000)) AND (set_config('hnsw.ef_search'::text, (LEAST(VALUE, 1000))::text, true) IS NOT NULL) AND (set_config('hnsw.iterative_scan'::text, 'relaxed_order'::text, true) IS NOT NULL) AND (set_config('hnsw.max_scan_tuples'::text, '20000'::text, true) IS NOT NULL) AND (set_config('plan_cache_mode'::text, 'force_generic_plan'::text, true) IS NOT NULL)));
+
+ALTER DOMAIN octavo.vector_candidates OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.admits_type(settings jsonb, namespace text, type text) RETURNS boolean
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -52,6 +69,18 @@ END
 $$;
 
 ALTER FUNCTION octavo.admits_type(settings jsonb, namespace text, type text) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.analytics_class(number numeric) RETURNS integer
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN (number = (0)::numeric) THEN 0 ELSE ((sign(number))::integer * (1100 + (ceil((ln((abs(number))::double precision) / (0.020000666706669435)::double precision)))::integer)) END;
+
+ALTER FUNCTION octavo.analytics_class(number numeric) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.analytics_number(fields jsonb, field text) RETURNS numeric
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN (jsonb_typeof((fields -> field)) = 'number'::text) THEN ((fields -> field))::numeric ELSE NULL::numeric END;
+
+ALTER FUNCTION octavo.analytics_number(fields jsonb, field text) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.apply_operations(target jsonb, operations jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -106,6 +135,32 @@ CREATE FUNCTION octavo.current_organization() RETURNS uuid
     RETURN (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid;
 
 ALTER FUNCTION octavo.current_organization() OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.drop_vector_indexes(kept integer[]) RETURNS integer
+    LANGUAGE plpgsql STRICT SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    one text;
+    dropped integer := 0;
+BEGIN
+    FOR one IN
+        SELECT index.relname
+        FROM pg_index AS made
+        INNER JOIN pg_class AS index ON index.oid = made.indexrelid
+        WHERE made.indrelid = 'octavo.vector_passage'::regclass
+            AND index.relname ~ '^vector_passage_nearest_\d+$'
+            AND NOT substring(index.relname FROM '\d+$')::integer = ANY(kept)
+        ORDER BY index.relname
+    LOOP
+        EXECUTE format('DROP INDEX IF EXISTS octavo.%I', one);
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END
+$_$;
+
+ALTER FUNCTION octavo.drop_vector_indexes(kept integer[]) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.filter_fields(body jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -194,6 +249,55 @@ CREATE FUNCTION octavo.holds_equal(target jsonb, path jsonpath, elements jsonpat
 
 ALTER FUNCTION octavo.holds_equal(target jsonb, path jsonpath, elements jsonpath, operand jsonb) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.index_vectors(shelf integer, dimensions integer) RETURNS void
+    LANGUAGE plpgsql STRICT SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+BEGIN
+    EXECUTE format('CREATE INDEX IF NOT EXISTS vector_passage_nearest_%1$s ON octavo.vector_passage
+                    USING hnsw ((embedding::public.halfvec(%2$s)) public.halfvec_cosine_ops) WHERE shelf = %1$s',
+                   shelf, dimensions);
+END
+$_$;
+
+ALTER FUNCTION octavo.index_vectors(shelf integer, dimensions integer) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.keep_analytics_partitions(months_ahead integer) RETURNS SETOF text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $$
+DECLARE
+    month date;
+    partition text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('octavo.keep_analytics_partitions'));
+    FOR month IN
+        SELECT generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'),
+                               date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => months_ahead),
+                               interval '1 month')::date
+    LOOP
+        partition := 'analytics_fact_' || to_char(month, 'YYYY_MM');
+        CONTINUE WHEN to_regclass('octavo.' || partition) IS NOT NULL;
+        BEGIN
+            -- Made beside and then attached, as the partitions of the log are.
+            EXECUTE format('CREATE TABLE octavo.%I (LIKE octavo.analytics_fact INCLUDING ALL)', partition);
+            EXECUTE format(
+                'ALTER TABLE octavo.analytics_fact ATTACH PARTITION octavo.%I FOR VALUES FROM (%L) TO (%L)',
+                partition,
+                month::timestamp AT TIME ZONE 'UTC',
+                (month + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+            RETURN NEXT partition;
+        EXCEPTION WHEN check_violation THEN
+            -- Facts of this month lie in the default partition already, and are read from there.
+            CONTINUE;
+        END;
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION octavo.keep_analytics_partitions(months_ahead integer) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.keep_event_partitions(months_ahead integer) RETURNS SETOF text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -230,6 +334,42 @@ END
 $$;
 
 ALTER FUNCTION octavo.keep_event_partitions(months_ahead integer) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.keep_run_partitions(months_ahead integer) RETURNS SETOF text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $$
+DECLARE
+    month date;
+    partition text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('octavo.keep_run_partitions'));
+    FOR month IN
+        SELECT generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'),
+                               date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => months_ahead),
+                               interval '1 month')::date
+    LOOP
+        partition := 'run_history_' || to_char(month, 'YYYY_MM');
+        CONTINUE WHEN to_regclass('octavo.' || partition) IS NOT NULL;
+        BEGIN
+            -- Made beside and then attached: unlike CREATE … PARTITION OF, that lets writers go on.
+            EXECUTE format('CREATE TABLE octavo.%I (LIKE octavo.run_history INCLUDING ALL)', partition);
+            EXECUTE format(
+                'ALTER TABLE octavo.run_history ATTACH PARTITION octavo.%I FOR VALUES FROM (%L) TO (%L)',
+                partition,
+                month::timestamp AT TIME ZONE 'UTC',
+                (month + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+            RETURN NEXT partition;
+        EXCEPTION WHEN check_violation THEN
+            -- Runs of this month lie in the default partition already, and are read from there.
+            CONTINUE;
+        END;
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION octavo.keep_run_partitions(months_ahead integer) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.label_key(name text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -559,6 +699,153 @@ CREATE AGGREGATE octavo.any_of(tsquery) (
 );
 
 ALTER AGGREGATE octavo.any_of(tsquery) OWNER TO octavo_owner;
+
+CREATE TABLE octavo.analytics_classed (
+    organization_id uuid NOT NULL,
+    grain text NOT NULL,
+    begins timestamp with time zone NOT NULL,
+    type text NOT NULL,
+    kind text NOT NULL,
+    document_type text NOT NULL,
+    field text NOT NULL,
+    class integer NOT NULL,
+    facts bigint NOT NULL,
+    CONSTRAINT analytics_classed_facts_check CHECK ((facts >= 1)),
+    CONSTRAINT analytics_classed_field_check CHECK ((field <> ''::text)),
+    CONSTRAINT analytics_classed_grain_check CHECK ((grain = ANY (ARRAY['hour'::text, 'day'::text])))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY octavo.analytics_classed FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.analytics_classed OWNER TO octavo_owner;
+
+CREATE TABLE octavo.analytics_engine (
+    is_only boolean DEFAULT true NOT NULL,
+    generation uuid NOT NULL,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    moved_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT analytics_engine_is_only_check CHECK (is_only)
+)
+WITH (fillfactor='20');
+
+ALTER TABLE octavo.analytics_engine OWNER TO octavo_owner;
+
+CREATE TABLE octavo.analytics_fact (
+    organization_id uuid NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    id bigint NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    type text NOT NULL,
+    kind text NOT NULL,
+    stream text NOT NULL,
+    document_id uuid,
+    document_type text NOT NULL,
+    actor text NOT NULL,
+    session text NOT NULL,
+    fields jsonb NOT NULL,
+    CONSTRAINT analytics_fact_actor_check CHECK ((length(actor) <= 400)),
+    CONSTRAINT analytics_fact_fields_check CHECK ((jsonb_typeof(fields) = 'object'::text)),
+    CONSTRAINT analytics_fact_kind_check CHECK ((length(kind) <= 200)),
+    CONSTRAINT analytics_fact_session_check CHECK ((length(session) <= 400)),
+    CONSTRAINT analytics_fact_stream_check CHECK ((length(stream) <= 200)),
+    CONSTRAINT analytics_fact_type_check CHECK (((length(type) >= 1) AND (length(type) <= 100)))
+)
+PARTITION BY RANGE ("time");
+
+ALTER TABLE ONLY octavo.analytics_fact FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.analytics_fact OWNER TO octavo_owner;
+
+CREATE TABLE octavo.analytics_fact_default (
+    organization_id uuid CONSTRAINT analytics_fact_organization_id_not_null NOT NULL,
+    "time" timestamp with time zone CONSTRAINT analytics_fact_time_not_null NOT NULL,
+    epoch integer CONSTRAINT analytics_fact_epoch_not_null NOT NULL,
+    position_xid xid8 CONSTRAINT analytics_fact_position_xid_not_null NOT NULL,
+    id bigint CONSTRAINT analytics_fact_id_not_null NOT NULL,
+    recorded_at timestamp with time zone CONSTRAINT analytics_fact_recorded_at_not_null NOT NULL,
+    type text CONSTRAINT analytics_fact_type_not_null NOT NULL,
+    kind text CONSTRAINT analytics_fact_kind_not_null NOT NULL,
+    stream text CONSTRAINT analytics_fact_stream_not_null NOT NULL,
+    document_id uuid,
+    document_type text CONSTRAINT analytics_fact_document_type_not_null NOT NULL,
+    actor text CONSTRAINT analytics_fact_actor_not_null NOT NULL,
+    session text CONSTRAINT analytics_fact_session_not_null NOT NULL,
+    fields jsonb CONSTRAINT analytics_fact_fields_not_null NOT NULL,
+    CONSTRAINT analytics_fact_actor_check CHECK ((length(actor) <= 400)),
+    CONSTRAINT analytics_fact_fields_check CHECK ((jsonb_typeof(fields) = 'object'::text)),
+    CONSTRAINT analytics_fact_kind_check CHECK ((length(kind) <= 200)),
+    CONSTRAINT analytics_fact_session_check CHECK ((length(session) <= 400)),
+    CONSTRAINT analytics_fact_stream_check CHECK ((length(stream) <= 200)),
+    CONSTRAINT analytics_fact_type_check CHECK (((length(type) >= 1) AND (length(type) <= 100)))
+);
+
+ALTER TABLE octavo.analytics_fact_default OWNER TO octavo_owner;
+
+CREATE TABLE octavo.analytics_member (
+    organization_id uuid NOT NULL,
+    grain text NOT NULL,
+    begins timestamp with time zone NOT NULL,
+    type text NOT NULL,
+    kind text NOT NULL,
+    document_type text NOT NULL,
+    dimension text NOT NULL,
+    member text NOT NULL,
+    facts bigint NOT NULL,
+    CONSTRAINT analytics_member_dimension_check CHECK ((dimension = ANY (ARRAY['actor'::text, 'session'::text]))),
+    CONSTRAINT analytics_member_facts_check CHECK ((facts >= 1)),
+    CONSTRAINT analytics_member_grain_check CHECK ((grain = ANY (ARRAY['hour'::text, 'day'::text]))),
+    CONSTRAINT analytics_member_member_check CHECK (((length(member) >= 1) AND (length(member) <= 400)))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY octavo.analytics_member FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.analytics_member OWNER TO octavo_owner;
+
+CREATE TABLE octavo.analytics_parked (
+    organization_id uuid NOT NULL,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    id bigint NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    type text NOT NULL,
+    code text NOT NULL,
+    message text NOT NULL,
+    parked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT analytics_parked_code_check CHECK ((length(code) <= 100)),
+    CONSTRAINT analytics_parked_message_check CHECK ((length(message) <= 1000))
+);
+
+ALTER TABLE ONLY octavo.analytics_parked FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.analytics_parked OWNER TO octavo_owner;
+
+CREATE TABLE octavo.analytics_total (
+    organization_id uuid NOT NULL,
+    grain text NOT NULL,
+    begins timestamp with time zone NOT NULL,
+    type text NOT NULL,
+    kind text NOT NULL,
+    document_type text NOT NULL,
+    field text NOT NULL,
+    facts bigint NOT NULL,
+    total numeric,
+    "least" numeric,
+    "greatest" numeric,
+    CONSTRAINT analytics_total_check CHECK (((field = ''::text) = (total IS NULL))),
+    CONSTRAINT analytics_total_facts_check CHECK ((facts >= 1)),
+    CONSTRAINT analytics_total_grain_check CHECK ((grain = ANY (ARRAY['hour'::text, 'day'::text])))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY octavo.analytics_total FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.analytics_total OWNER TO octavo_owner;
 
 CREATE TABLE octavo.application_migration (
     application text NOT NULL,
@@ -1007,6 +1294,213 @@ ALTER TABLE ONLY octavo.retention FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.retention OWNER TO octavo_owner;
 
+CREATE TABLE octavo.run (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    pipeline text NOT NULL,
+    pipeline_id uuid NOT NULL,
+    pipeline_version integer NOT NULL,
+    document_id uuid,
+    document_version integer,
+    priority smallint NOT NULL,
+    state octavo.run_state NOT NULL,
+    input jsonb NOT NULL,
+    unique_key text,
+    ticket bigint NOT NULL,
+    fence bigint DEFAULT 0 NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    max_attempts integer NOT NULL,
+    cancel_requested boolean DEFAULT false NOT NULL,
+    error jsonb,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    started_at timestamp with time zone,
+    actor text NOT NULL,
+    actor_kind octavo.actor_kind NOT NULL,
+    session_id text,
+    correlation_id text,
+    causation_id text,
+    event_sequence bigint NOT NULL,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    CONSTRAINT run_attempt_check CHECK ((attempt >= 0)),
+    CONSTRAINT run_check CHECK (((document_id IS NULL) = (document_version IS NULL))),
+    CONSTRAINT run_check1 CHECK (((state <> 'running'::octavo.run_state) OR ((started_at IS NOT NULL) AND (fence >= 1)))),
+    CONSTRAINT run_check2 CHECK (((state <> 'dead'::octavo.run_state) OR (error IS NOT NULL))),
+    CONSTRAINT run_event_sequence_check CHECK ((event_sequence >= 1)),
+    CONSTRAINT run_fence_check CHECK ((fence >= 0)),
+    CONSTRAINT run_input_check CHECK ((jsonb_typeof(input) = 'object'::text)),
+    CONSTRAINT run_max_attempts_check CHECK (((max_attempts >= 1) AND (max_attempts <= 100))),
+    CONSTRAINT run_pipeline_check CHECK (((length(pipeline) >= 1) AND (length(pipeline) <= 500))),
+    CONSTRAINT run_pipeline_version_check CHECK ((pipeline_version >= 1)),
+    CONSTRAINT run_priority_check CHECK (((priority >= 0) AND (priority <= 9))),
+    CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['queued'::octavo.run_state, 'delayed'::octavo.run_state, 'running'::octavo.run_state, 'dead'::octavo.run_state]))),
+    CONSTRAINT run_unique_key_check CHECK (((length(unique_key) >= 1) AND (length(unique_key) <= 200)))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY octavo.run FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run OWNER TO octavo_owner;
+
+CREATE TABLE octavo.run_dead (
+    organization_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    died_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY octavo.run_dead FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_dead OWNER TO octavo_owner;
+
+CREATE TABLE octavo.run_delay (
+    organization_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    due_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY octavo.run_delay FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_delay OWNER TO octavo_owner;
+
+CREATE TABLE octavo.run_history (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    pipeline text NOT NULL,
+    pipeline_id uuid NOT NULL,
+    pipeline_version integer NOT NULL,
+    document_id uuid,
+    document_version integer,
+    priority smallint NOT NULL,
+    state octavo.run_state NOT NULL,
+    input jsonb NOT NULL,
+    output jsonb,
+    error jsonb,
+    steps jsonb DEFAULT '[]'::jsonb NOT NULL,
+    attempt integer NOT NULL,
+    max_attempts integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    actor_kind octavo.actor_kind NOT NULL,
+    session_id text,
+    correlation_id text,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    CONSTRAINT run_history_check CHECK (((state = 'completed'::octavo.run_state) = (output IS NOT NULL))),
+    CONSTRAINT run_history_check1 CHECK (((ended_at >= created_at) AND (ended_at >= started_at))),
+    CONSTRAINT run_history_state_check CHECK ((state = ANY (ARRAY['completed'::octavo.run_state, 'failed'::octavo.run_state, 'cancelled'::octavo.run_state]))),
+    CONSTRAINT run_history_steps_check CHECK ((jsonb_typeof(steps) = 'array'::text))
+)
+PARTITION BY RANGE (ended_at);
+
+ALTER TABLE ONLY octavo.run_history FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_history OWNER TO octavo_owner;
+
+CREATE TABLE octavo.run_history_default (
+    organization_id uuid CONSTRAINT run_history_organization_id_not_null NOT NULL,
+    id uuid CONSTRAINT run_history_id_not_null NOT NULL,
+    pipeline text CONSTRAINT run_history_pipeline_not_null NOT NULL,
+    pipeline_id uuid CONSTRAINT run_history_pipeline_id_not_null NOT NULL,
+    pipeline_version integer CONSTRAINT run_history_pipeline_version_not_null NOT NULL,
+    document_id uuid,
+    document_version integer,
+    priority smallint CONSTRAINT run_history_priority_not_null NOT NULL,
+    state octavo.run_state CONSTRAINT run_history_state_not_null NOT NULL,
+    input jsonb CONSTRAINT run_history_input_not_null NOT NULL,
+    output jsonb,
+    error jsonb,
+    steps jsonb DEFAULT '[]'::jsonb CONSTRAINT run_history_steps_not_null NOT NULL,
+    attempt integer CONSTRAINT run_history_attempt_not_null NOT NULL,
+    max_attempts integer CONSTRAINT run_history_max_attempts_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT run_history_created_at_not_null NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone CONSTRAINT run_history_ended_at_not_null NOT NULL,
+    actor text CONSTRAINT run_history_actor_not_null NOT NULL,
+    actor_kind octavo.actor_kind CONSTRAINT run_history_actor_kind_not_null NOT NULL,
+    session_id text,
+    correlation_id text,
+    epoch integer CONSTRAINT run_history_epoch_not_null NOT NULL,
+    position_xid xid8 CONSTRAINT run_history_position_xid_not_null NOT NULL,
+    position_id bigint CONSTRAINT run_history_position_id_not_null NOT NULL,
+    CONSTRAINT run_history_check CHECK (((state = 'completed'::octavo.run_state) = (output IS NOT NULL))),
+    CONSTRAINT run_history_check1 CHECK (((ended_at >= created_at) AND (ended_at >= started_at))),
+    CONSTRAINT run_history_state_check CHECK ((state = ANY (ARRAY['completed'::octavo.run_state, 'failed'::octavo.run_state, 'cancelled'::octavo.run_state]))),
+    CONSTRAINT run_history_steps_check CHECK ((jsonb_typeof(steps) = 'array'::text))
+);
+
+ALTER TABLE octavo.run_history_default OWNER TO octavo_owner;
+
+CREATE TABLE octavo.run_lease (
+    organization_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    worker_id uuid NOT NULL,
+    fence bigint NOT NULL,
+    expires_at timestamp with time zone
+);
+
+ALTER TABLE ONLY octavo.run_lease FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_lease OWNER TO octavo_owner;
+
+CREATE TABLE octavo.run_queue (
+    organization_id uuid NOT NULL,
+    priority smallint NOT NULL,
+    id bigint NOT NULL,
+    run_id uuid NOT NULL,
+    queued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT run_queue_priority_check CHECK (((priority >= 0) AND (priority <= 9)))
+);
+
+ALTER TABLE ONLY octavo.run_queue FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_queue OWNER TO octavo_owner;
+
+CREATE TABLE octavo.run_step (
+    organization_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    name text NOT NULL,
+    attempt integer NOT NULL,
+    output jsonb NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    CONSTRAINT run_step_attempt_check CHECK ((attempt >= 1)),
+    CONSTRAINT run_step_check CHECK ((ended_at >= started_at)),
+    CONSTRAINT run_step_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT run_step_output_check CHECK ((jsonb_typeof(output) = 'object'::text))
+);
+
+ALTER TABLE ONLY octavo.run_step FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_step OWNER TO octavo_owner;
+
+CREATE SEQUENCE octavo.run_ticket
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE octavo.run_ticket OWNER TO octavo_owner;
+
+CREATE TABLE octavo.run_worker (
+    id uuid NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    running integer DEFAULT 0 NOT NULL,
+    draining boolean DEFAULT false NOT NULL,
+    CONSTRAINT run_worker_host_check CHECK ((length(host) <= 255)),
+    CONSTRAINT run_worker_running_check CHECK ((running >= 0))
+)
+WITH (fillfactor='50');
+
+ALTER TABLE octavo.run_worker OWNER TO octavo_owner;
+
 CREATE TABLE octavo.search_configuration (
     organization_id uuid NOT NULL,
     configuration text NOT NULL,
@@ -1255,6 +1749,126 @@ CREATE TABLE octavo.upkeep (
 
 ALTER TABLE octavo.upkeep OWNER TO octavo_owner;
 
+CREATE TABLE octavo.vector_document (
+    organization_id uuid NOT NULL,
+    shelf integer NOT NULL,
+    document_id uuid NOT NULL,
+    version integer NOT NULL,
+    passages integer NOT NULL,
+    title text,
+    CONSTRAINT vector_document_passages_check CHECK ((passages >= 1)),
+    CONSTRAINT vector_document_version_check CHECK ((version >= 1))
+)
+WITH (fillfactor='90');
+
+ALTER TABLE ONLY octavo.vector_document FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.vector_document OWNER TO octavo_owner;
+
+CREATE TABLE octavo.vector_model (
+    model integer NOT NULL,
+    name text NOT NULL,
+    version text NOT NULL,
+    dimensions integer NOT NULL,
+    generation uuid NOT NULL,
+    claim uuid,
+    epoch integer DEFAULT 0 NOT NULL,
+    position_xid xid8 DEFAULT '0'::xid8 NOT NULL,
+    position_id bigint DEFAULT 0 NOT NULL,
+    scanning boolean DEFAULT true NOT NULL,
+    scanned_organization uuid,
+    scanned_document uuid,
+    moved_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT vector_model_dimensions_check CHECK (((dimensions >= 1) AND (dimensions <= 3800))),
+    CONSTRAINT vector_model_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT vector_model_version_check CHECK (((length(version) >= 1) AND (length(version) <= 200)))
+)
+WITH (fillfactor='50');
+
+ALTER TABLE octavo.vector_model OWNER TO octavo_owner;
+
+ALTER TABLE octavo.vector_model ALTER COLUMN model ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME octavo.vector_model_model_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE octavo.vector_parked (
+    organization_id uuid NOT NULL,
+    model integer NOT NULL,
+    document_id uuid NOT NULL,
+    version integer NOT NULL,
+    code text NOT NULL,
+    message text NOT NULL,
+    parked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY octavo.vector_parked FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.vector_parked OWNER TO octavo_owner;
+
+CREATE TABLE octavo.vector_passage (
+    organization_id uuid NOT NULL,
+    shelf integer NOT NULL,
+    document_id uuid NOT NULL,
+    ordinal integer NOT NULL,
+    namespace text NOT NULL,
+    type text NOT NULL,
+    language text,
+    author text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    digest bytea NOT NULL,
+    embedding public.halfvec NOT NULL,
+    CONSTRAINT vector_passage_ordinal_check CHECK ((ordinal >= 0))
+);
+ALTER TABLE ONLY octavo.vector_passage ALTER COLUMN embedding SET STORAGE PLAIN;
+
+ALTER TABLE ONLY octavo.vector_passage FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.vector_passage OWNER TO octavo_owner;
+
+CREATE TABLE octavo.vector_shelf (
+    shelf integer NOT NULL,
+    organization_id uuid NOT NULL,
+    model integer NOT NULL,
+    passages bigint DEFAULT 0 NOT NULL,
+    is_indexed boolean DEFAULT false NOT NULL,
+    is_retired boolean DEFAULT false NOT NULL
+)
+WITH (fillfactor='50');
+
+ALTER TABLE ONLY octavo.vector_shelf FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.vector_shelf OWNER TO octavo_owner;
+
+ALTER TABLE octavo.vector_shelf ALTER COLUMN shelf ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME octavo.vector_shelf_shelf_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE octavo.vector_text (
+    organization_id uuid NOT NULL,
+    shelf integer NOT NULL,
+    document_id uuid NOT NULL,
+    ordinal integer NOT NULL,
+    start_character integer NOT NULL,
+    end_character integer NOT NULL,
+    text text NOT NULL,
+    CONSTRAINT vector_text_check CHECK ((end_character >= start_character)),
+    CONSTRAINT vector_text_start_character_check CHECK ((start_character >= 0))
+);
+
+ALTER TABLE ONLY octavo.vector_text FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.vector_text OWNER TO octavo_owner;
+
 CREATE TABLE octavo.version (
     organization_id uuid NOT NULL,
     document_id uuid NOT NULL,
@@ -1278,7 +1892,32 @@ ALTER TABLE ONLY octavo.version FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.version OWNER TO octavo_owner;
 
+ALTER TABLE ONLY octavo.analytics_fact ATTACH PARTITION octavo.analytics_fact_default DEFAULT;
+
 ALTER TABLE ONLY octavo.event ATTACH PARTITION octavo.event_default DEFAULT;
+
+ALTER TABLE ONLY octavo.run_history ATTACH PARTITION octavo.run_history_default DEFAULT;
+
+ALTER TABLE ONLY octavo.analytics_classed
+    ADD CONSTRAINT analytics_classed_pkey PRIMARY KEY (organization_id, grain, field, begins, type, kind, document_type, class);
+
+ALTER TABLE ONLY octavo.analytics_engine
+    ADD CONSTRAINT analytics_engine_pkey PRIMARY KEY (is_only);
+
+ALTER TABLE ONLY octavo.analytics_fact
+    ADD CONSTRAINT analytics_fact_pkey PRIMARY KEY (organization_id, "time", epoch, id);
+
+ALTER TABLE ONLY octavo.analytics_fact_default
+    ADD CONSTRAINT analytics_fact_default_pkey PRIMARY KEY (organization_id, "time", epoch, id);
+
+ALTER TABLE ONLY octavo.analytics_member
+    ADD CONSTRAINT analytics_member_pkey PRIMARY KEY (organization_id, grain, dimension, begins, type, kind, document_type, member);
+
+ALTER TABLE ONLY octavo.analytics_parked
+    ADD CONSTRAINT analytics_parked_pkey PRIMARY KEY (organization_id, epoch, id);
+
+ALTER TABLE ONLY octavo.analytics_total
+    ADD CONSTRAINT analytics_total_pkey PRIMARY KEY (organization_id, grain, field, begins, type, kind, document_type);
 
 ALTER TABLE ONLY octavo.application_migration
     ADD CONSTRAINT application_migration_application_name_key UNIQUE (application, name);
@@ -1355,6 +1994,33 @@ ALTER TABLE ONLY octavo.organization_profile
 ALTER TABLE ONLY octavo.retention
     ADD CONSTRAINT retention_pkey PRIMARY KEY (organization_id, prefix);
 
+ALTER TABLE ONLY octavo.run_dead
+    ADD CONSTRAINT run_dead_pkey PRIMARY KEY (organization_id, run_id);
+
+ALTER TABLE ONLY octavo.run_delay
+    ADD CONSTRAINT run_delay_pkey PRIMARY KEY (organization_id, run_id);
+
+ALTER TABLE ONLY octavo.run_history
+    ADD CONSTRAINT run_history_pkey PRIMARY KEY (organization_id, id, ended_at);
+
+ALTER TABLE ONLY octavo.run_history_default
+    ADD CONSTRAINT run_history_default_pkey PRIMARY KEY (organization_id, id, ended_at);
+
+ALTER TABLE ONLY octavo.run_lease
+    ADD CONSTRAINT run_lease_pkey PRIMARY KEY (organization_id, run_id);
+
+ALTER TABLE ONLY octavo.run
+    ADD CONSTRAINT run_pkey PRIMARY KEY (organization_id, id);
+
+ALTER TABLE ONLY octavo.run_queue
+    ADD CONSTRAINT run_queue_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY octavo.run_step
+    ADD CONSTRAINT run_step_pkey PRIMARY KEY (organization_id, run_id, name);
+
+ALTER TABLE ONLY octavo.run_worker
+    ADD CONSTRAINT run_worker_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY octavo.search_configuration
     ADD CONSTRAINT search_configuration_pkey PRIMARY KEY (organization_id, configuration);
 
@@ -1394,8 +2060,33 @@ ALTER TABLE ONLY octavo.tag
 ALTER TABLE ONLY octavo.upkeep
     ADD CONSTRAINT upkeep_pkey PRIMARY KEY (task);
 
+ALTER TABLE ONLY octavo.vector_document
+    ADD CONSTRAINT vector_document_pkey PRIMARY KEY (shelf, document_id);
+
+ALTER TABLE ONLY octavo.vector_model
+    ADD CONSTRAINT vector_model_name_version_key UNIQUE (name, version);
+
+ALTER TABLE ONLY octavo.vector_model
+    ADD CONSTRAINT vector_model_pkey PRIMARY KEY (model);
+
+ALTER TABLE ONLY octavo.vector_parked
+    ADD CONSTRAINT vector_parked_pkey PRIMARY KEY (organization_id, model, document_id);
+
+ALTER TABLE ONLY octavo.vector_passage
+    ADD CONSTRAINT vector_passage_pkey PRIMARY KEY (shelf, document_id, ordinal);
+
+ALTER TABLE ONLY octavo.vector_shelf
+    ADD CONSTRAINT vector_shelf_pkey PRIMARY KEY (shelf);
+
+ALTER TABLE ONLY octavo.vector_text
+    ADD CONSTRAINT vector_text_pkey PRIMARY KEY (shelf, document_id, ordinal);
+
 ALTER TABLE ONLY octavo.version
     ADD CONSTRAINT version_pkey PRIMARY KEY (organization_id, document_id, number);
+
+CREATE INDEX analytics_fact_type ON ONLY octavo.analytics_fact USING btree (organization_id, type, "time");
+
+CREATE INDEX analytics_fact_default_organization_id_type_time_idx ON octavo.analytics_fact_default USING btree (organization_id, type, "time");
 
 CREATE INDEX content_sha256 ON octavo.content USING btree (organization_id, sha256);
 
@@ -1414,6 +2105,8 @@ CREATE INDEX document_filter_updated ON octavo.document_filter USING btree (orga
 CREATE INDEX document_label_label ON octavo.document_label USING btree (organization_id, label_id, document_id) INCLUDE (confidence);
 
 CREATE UNIQUE INDEX document_name_key ON octavo.document USING btree (organization_id, namespace, type, name) WHERE ((name IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX document_overdue ON octavo.document USING btree (organization_id, expires_at, id) WHERE ((expires_at IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE UNIQUE INDEX engine_building ON octavo.engine USING btree (role) WHERE (state = 'building'::text);
 
@@ -1441,6 +2134,24 @@ CREATE INDEX link_of_type ON octavo.link USING btree (organization_id, type, cre
 
 CREATE INDEX link_target ON octavo.link USING btree (organization_id, target_id, type, source_id);
 
+CREATE INDEX run_dead_died ON octavo.run_dead USING btree (organization_id, died_at);
+
+CREATE INDEX run_delay_due ON octavo.run_delay USING btree (due_at);
+
+CREATE INDEX run_document ON octavo.run USING btree (organization_id, document_id) WHERE (document_id IS NOT NULL);
+
+CREATE INDEX run_history_document ON ONLY octavo.run_history USING btree (organization_id, document_id) WHERE (document_id IS NOT NULL);
+
+CREATE INDEX run_history_default_organization_id_document_id_idx ON octavo.run_history_default USING btree (organization_id, document_id) WHERE (document_id IS NOT NULL);
+
+CREATE INDEX run_lease_expires ON octavo.run_lease USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX run_lease_worker ON octavo.run_lease USING btree (worker_id);
+
+CREATE INDEX run_queue_order ON octavo.run_queue USING btree (organization_id, priority, id);
+
+CREATE UNIQUE INDEX run_unique_key ON octavo.run USING btree (organization_id, unique_key) WHERE (unique_key IS NOT NULL);
+
 CREATE INDEX search_passage_titles ON octavo.search_passage USING gin (segment, titles) WHERE (titles IS NOT NULL);
 
 CREATE INDEX search_passage_trigrams ON octavo.search_passage USING gin (segment, trigram_text public.gin_trgm_ops) WHERE (trigram_text IS NOT NULL);
@@ -1453,9 +2164,29 @@ CREATE INDEX tag_name ON octavo.tag USING btree (organization_id, name, document
 
 CREATE INDEX tag_version ON octavo.tag USING btree (organization_id, document_id, version);
 
+CREATE INDEX vector_passage_author ON octavo.vector_passage USING btree (shelf, author);
+
+CREATE INDEX vector_passage_created ON octavo.vector_passage USING btree (shelf, created_at);
+
+CREATE INDEX vector_passage_digest ON octavo.vector_passage USING btree (shelf, digest);
+
+CREATE INDEX vector_passage_language ON octavo.vector_passage USING btree (shelf, language);
+
+CREATE INDEX vector_passage_namespace ON octavo.vector_passage USING btree (shelf, namespace);
+
+CREATE INDEX vector_passage_type ON octavo.vector_passage USING btree (shelf, type);
+
+CREATE UNIQUE INDEX vector_shelf_of ON octavo.vector_shelf USING btree (organization_id, model) WHERE (NOT is_retired);
+
+CREATE INDEX vector_shelf_retired ON octavo.vector_shelf USING btree (shelf) WHERE is_retired;
+
 CREATE INDEX version_body ON octavo.version USING btree (organization_id, body_hash);
 
 CREATE INDEX version_session ON octavo.version USING btree (organization_id, session_id, created_at, document_id) WHERE (session_id IS NOT NULL);
+
+ALTER INDEX octavo.analytics_fact_type ATTACH PARTITION octavo.analytics_fact_default_organization_id_type_time_idx;
+
+ALTER INDEX octavo.analytics_fact_pkey ATTACH PARTITION octavo.analytics_fact_default_pkey;
 
 ALTER INDEX octavo.event_position_order ATTACH PARTITION octavo.event_default_epoch_position_xid_id_idx;
 
@@ -1466,6 +2197,10 @@ ALTER INDEX octavo.event_organization ATTACH PARTITION octavo.event_default_orga
 ALTER INDEX octavo.event_stream ATTACH PARTITION octavo.event_default_organization_id_stream_sequence_idx;
 
 ALTER INDEX octavo.event_pkey ATTACH PARTITION octavo.event_default_pkey;
+
+ALTER INDEX octavo.run_history_document ATTACH PARTITION octavo.run_history_default_organization_id_document_id_idx;
+
+ALTER INDEX octavo.run_history_pkey ATTACH PARTITION octavo.run_history_default_pkey;
 
 ALTER TABLE ONLY octavo.content
     ADD CONSTRAINT content_organization_id_document_id_version_fkey FOREIGN KEY (organization_id, document_id, version) REFERENCES octavo.version(organization_id, document_id, number);
@@ -1509,6 +2244,16 @@ ALTER TABLE ONLY octavo.version
 ALTER TABLE ONLY octavo.version
     ADD CONSTRAINT version_organization_id_document_id_fkey FOREIGN KEY (organization_id, document_id) REFERENCES octavo.document(organization_id, id);
 
+ALTER TABLE octavo.analytics_classed ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.analytics_fact ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.analytics_member ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.analytics_parked ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.analytics_total ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE octavo.body ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.content ENABLE ROW LEVEL SECURITY;
@@ -1534,6 +2279,16 @@ ALTER TABLE octavo.link_type ENABLE ROW LEVEL SECURITY;
 CREATE POLICY lookup ON octavo.document_filter FOR SELECT TO octavo_lookup USING (true);
 
 CREATE POLICY lookup ON octavo.search_passage FOR SELECT TO octavo_lookup USING (true);
+
+CREATE POLICY organization ON octavo.analytics_classed TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.analytics_fact TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.analytics_member TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.analytics_parked TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.analytics_total TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.body TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
@@ -1561,6 +2316,20 @@ CREATE POLICY organization ON octavo.organization_profile TO octavo_app USING ((
 
 CREATE POLICY organization ON octavo.retention TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
+CREATE POLICY organization ON octavo.run TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.run_dead TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.run_delay TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.run_history TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.run_lease TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.run_queue TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.run_step TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
 CREATE POLICY organization ON octavo.search_configuration TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.search_parked TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
@@ -1583,11 +2352,35 @@ CREATE POLICY organization ON octavo.synonyms TO octavo_app USING ((organization
 
 CREATE POLICY organization ON octavo.tag TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
+CREATE POLICY organization ON octavo.vector_document TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.vector_parked TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.vector_passage TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.vector_shelf TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.vector_text TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
 CREATE POLICY organization ON octavo.version TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 ALTER TABLE octavo.organization_profile ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.retention ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_dead ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_delay ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_history ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_lease ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_queue ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_step ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.search_configuration ENABLE ROW LEVEL SECURITY;
 
@@ -1608,6 +2401,16 @@ ALTER TABLE octavo.stream ENABLE ROW LEVEL SECURITY;
 ALTER TABLE octavo.subscription ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.synonyms ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY system ON octavo.analytics_classed TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.analytics_fact TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.analytics_member TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.analytics_parked TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.analytics_total TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.body TO octavo_system USING (true);
 
@@ -1635,6 +2438,20 @@ CREATE POLICY system ON octavo.organization_profile TO octavo_system USING (true
 
 CREATE POLICY system ON octavo.retention TO octavo_system USING (true);
 
+CREATE POLICY system ON octavo.run TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.run_dead TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.run_delay TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.run_history TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.run_lease TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.run_queue TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.run_step TO octavo_system USING (true);
+
 CREATE POLICY system ON octavo.search_configuration TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.search_parked TO octavo_system USING (true);
@@ -1657,9 +2474,29 @@ CREATE POLICY system ON octavo.synonyms TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.tag TO octavo_system USING (true);
 
+CREATE POLICY system ON octavo.vector_document TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.vector_parked TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.vector_passage TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.vector_shelf TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.vector_text TO octavo_system USING (true);
+
 CREATE POLICY system ON octavo.version TO octavo_system USING (true);
 
 ALTER TABLE octavo.tag ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.vector_document ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.vector_parked ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.vector_passage ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.vector_shelf ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.vector_text ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.version ENABLE ROW LEVEL SECURITY;
 
@@ -1668,11 +2505,47 @@ GRANT USAGE ON SCHEMA octavo TO octavo_system;
 GRANT ALL ON SCHEMA octavo TO octavo_lookup;
 GRANT USAGE ON SCHEMA octavo TO octavo_backup;
 
+REVOKE ALL ON FUNCTION octavo.drop_vector_indexes(kept integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION octavo.drop_vector_indexes(kept integer[]) TO octavo_system;
+
+REVOKE ALL ON FUNCTION octavo.index_vectors(shelf integer, dimensions integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION octavo.index_vectors(shelf integer, dimensions integer) TO octavo_system;
+
+REVOKE ALL ON FUNCTION octavo.keep_analytics_partitions(months_ahead integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION octavo.keep_analytics_partitions(months_ahead integer) TO octavo_system;
+
 REVOKE ALL ON FUNCTION octavo.keep_event_partitions(months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION octavo.keep_event_partitions(months_ahead integer) TO octavo_system;
 
+REVOKE ALL ON FUNCTION octavo.keep_run_partitions(months_ahead integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION octavo.keep_run_partitions(months_ahead integer) TO octavo_system;
+
 REVOKE ALL ON FUNCTION octavo.settle_search() FROM PUBLIC;
 GRANT ALL ON FUNCTION octavo.settle_search() TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.analytics_classed TO octavo_app;
+GRANT SELECT ON TABLE octavo.analytics_classed TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.analytics_classed TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.analytics_engine TO octavo_app;
+GRANT SELECT ON TABLE octavo.analytics_engine TO octavo_backup;
+GRANT SELECT,UPDATE ON TABLE octavo.analytics_engine TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.analytics_fact TO octavo_app;
+GRANT SELECT ON TABLE octavo.analytics_fact TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.analytics_fact TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.analytics_member TO octavo_app;
+GRANT SELECT ON TABLE octavo.analytics_member TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.analytics_member TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.analytics_parked TO octavo_app;
+GRANT SELECT ON TABLE octavo.analytics_parked TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.analytics_parked TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.analytics_total TO octavo_app;
+GRANT SELECT ON TABLE octavo.analytics_total TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.analytics_total TO octavo_system;
 
 GRANT SELECT ON TABLE octavo.application_migration TO octavo_backup;
 
@@ -1779,6 +2652,41 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.retention TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.retention TO octavo_system;
 GRANT SELECT ON TABLE octavo.retention TO octavo_backup;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run TO octavo_system;
+GRANT SELECT ON TABLE octavo.run TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_dead TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_dead TO octavo_system;
+GRANT SELECT ON TABLE octavo.run_dead TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_delay TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_delay TO octavo_system;
+GRANT SELECT ON TABLE octavo.run_delay TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_history TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_history TO octavo_system;
+GRANT SELECT ON TABLE octavo.run_history TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_lease TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_lease TO octavo_system;
+GRANT SELECT ON TABLE octavo.run_lease TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_queue TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_queue TO octavo_system;
+GRANT SELECT ON TABLE octavo.run_queue TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_step TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_step TO octavo_system;
+GRANT SELECT ON TABLE octavo.run_step TO octavo_backup;
+
+GRANT SELECT,USAGE ON SEQUENCE octavo.run_ticket TO octavo_app;
+GRANT SELECT,USAGE ON SEQUENCE octavo.run_ticket TO octavo_system;
+GRANT SELECT ON SEQUENCE octavo.run_ticket TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_worker TO octavo_system;
+GRANT SELECT ON TABLE octavo.run_worker TO octavo_backup;
+
 GRANT SELECT ON TABLE octavo.search_configuration TO octavo_backup;
 GRANT SELECT ON TABLE octavo.search_configuration TO octavo_app;
 GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.search_configuration TO octavo_system;
@@ -1844,6 +2752,51 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.tag TO octavo_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.upkeep TO octavo_system;
 GRANT SELECT ON TABLE octavo.upkeep TO octavo_backup;
+
+GRANT SELECT ON TABLE octavo.vector_document TO octavo_backup;
+GRANT SELECT ON TABLE octavo.vector_document TO octavo_app;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.vector_document TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.vector_model TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.vector_model TO octavo_system;
+
+GRANT SELECT(model) ON TABLE octavo.vector_model TO octavo_app;
+
+GRANT SELECT(name) ON TABLE octavo.vector_model TO octavo_app;
+
+GRANT SELECT(version) ON TABLE octavo.vector_model TO octavo_app;
+
+GRANT SELECT(dimensions) ON TABLE octavo.vector_model TO octavo_app;
+
+GRANT SELECT(generation) ON TABLE octavo.vector_model TO octavo_app;
+
+GRANT SELECT(epoch) ON TABLE octavo.vector_model TO octavo_app;
+
+GRANT SELECT(position_xid) ON TABLE octavo.vector_model TO octavo_app;
+
+GRANT SELECT(position_id) ON TABLE octavo.vector_model TO octavo_app;
+
+GRANT SELECT(scanning) ON TABLE octavo.vector_model TO octavo_app;
+
+GRANT SELECT ON SEQUENCE octavo.vector_model_model_seq TO octavo_backup;
+
+GRANT SELECT ON TABLE octavo.vector_parked TO octavo_backup;
+GRANT SELECT ON TABLE octavo.vector_parked TO octavo_app;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.vector_parked TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.vector_passage TO octavo_backup;
+GRANT SELECT ON TABLE octavo.vector_passage TO octavo_app;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.vector_passage TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.vector_shelf TO octavo_backup;
+GRANT SELECT ON TABLE octavo.vector_shelf TO octavo_app;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.vector_shelf TO octavo_system;
+
+GRANT SELECT ON SEQUENCE octavo.vector_shelf_shelf_seq TO octavo_backup;
+
+GRANT SELECT ON TABLE octavo.vector_text TO octavo_backup;
+GRANT SELECT ON TABLE octavo.vector_text TO octavo_app;
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE octavo.vector_text TO octavo_system;
 
 GRANT SELECT ON TABLE octavo.version TO octavo_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.version TO octavo_app;

@@ -1,5 +1,6 @@
 """The public face of one organization: documents, events, search, ingest, transactions."""
 
+from octavo.workspace.analytics import Analytics
 from octavo.workspace.documents import Documents
 from octavo.workspace.engines import Engines
 from octavo.workspace.events import Events
@@ -13,6 +14,7 @@ from octavo.workspace.types import Types
 from octavo.workspace.workspace import Parts, Workspace
 
 __all__ = [
+    "Analytics",
     "Documents",
     "Engines",
     "Events",

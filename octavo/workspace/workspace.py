@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from octavo.analytics.counting import Counting
 from octavo.feed.wakeup import Wakeup
 from octavo.ingest.limits import Limits
 from octavo.ingest.run import ingest, ingest_bytes
@@ -30,11 +31,14 @@ from octavo.values.actor import Actor, parse_actor
 from octavo.values.event import Event
 from octavo.values.position import Position
 from octavo.values.upcast import Upcasters
+from octavo.workspace.analytics import Analytics
 from octavo.workspace.audit import ReadAudit, audited
 from octavo.workspace.documents import Bind, Documents
 from octavo.workspace.events import Events
 from octavo.workspace.labels import Labels
 from octavo.workspace.links import Links
+from octavo.workspace.pipelines import Pipelines, RunParts
+from octavo.workspace.runs import Runs
 from octavo.workspace.synonyms import SynonymSets
 from octavo.workspace.transactions import UnitOfWork, unit_of_work
 
@@ -47,8 +51,10 @@ class Parts(msgspec.Struct, frozen=True):
     search: Search
     semantic: Semantic
     blobs: Blobs
+    runs: RunParts
     upcasters: Upcasters = Upcasters()
     reads: ReadAudit | None = None
+    counting: Counting | None = None
 
 
 class Workspace:
@@ -72,6 +78,11 @@ class Workspace:
         return Events(self._bind, self._parts.pool, self._parts.wakeup, self._parts.upcasters)
 
     @property
+    def analytics(self) -> Analytics:
+        """What happened, counted: series by time and group, and the facts themselves."""
+        return Analytics(self._bind, self._parts.counting)
+
+    @property
     def labels(self) -> Labels:
         """The organization's labels."""
         return Labels(self._bind)
@@ -80,6 +91,16 @@ class Workspace:
     def links(self) -> Links:
         """The organization's types of links."""
         return Links(self._bind)
+
+    @property
+    def pipelines(self) -> Pipelines:
+        """The organization's pipelines, and the start of their runs."""
+        return Pipelines(self._bind, self._parts.pool, self._parts.runs)
+
+    @property
+    def runs(self) -> Runs:
+        """The organization's runs."""
+        return Runs(self._bind, self._parts.wakeup)
 
     @property
     def _hybrid(self) -> Hybrid:

@@ -1,0 +1,225 @@
+-- The fold: facts, what is added up of them, and the cursor, in one transaction. Serves every organization.
+
+-- name: cursor
+-- scope: system
+SELECT generation, epoch, position_xid, position_id FROM octavo.analytics_engine
+
+-- name: move
+-- scope: system
+-- $1 generation, $2 to $4 the cursor as it must be, $5 to $7 as it is to be: epoch, xid, id. Gives a row, unless the
+-- cursor is elsewhere; the row stays locked, so one process fills at a time.
+UPDATE octavo.analytics_engine
+SET epoch = $5, position_xid = $6::xid8, position_id = $7, moved_at = clock_timestamp()
+WHERE generation = $1 AND (epoch, position_xid, position_id) = ($2::integer, $3::xid8, $4::bigint)
+RETURNING generation
+
+-- name: lock
+-- scope: system
+SELECT generation FROM octavo.analytics_engine FOR UPDATE
+
+-- fragment: rolled
+    -- A row a fact and grain, with its step.
+    SELECT added.*, grain.grain, date_trunc(grain.grain, added.time, 'UTC') AS begins
+    FROM added
+    CROSS JOIN (VALUES ('hour'), ('day')) AS grain (grain)
+
+-- name: fold
+-- scope: system
+-- The facts, each column an array: $1 organizations, $2 times, $3 epochs, $4 xids, $5 ids, $6 recorded, $7 types,
+-- $8 kinds, $9 streams, $10 documents, $11 their types, $12 actors, $13 sessions, $14 fields. What is there already
+-- is added to nothing. Rows are written in the order of their keys. Gives how many facts are new.
+WITH added AS (
+    INSERT INTO octavo.analytics_fact (
+        organization_id, time, epoch, position_xid, id, recorded_at, type, kind, stream, document_id, document_type,
+        actor, session, fields
+    )
+    SELECT *
+    FROM unnest(
+        $1::uuid [], $2::timestamptz [], $3::integer [], $4::xid8 [], $5::bigint [], $6::timestamptz [], $7::text [],
+        $8::text [], $9::text [], $10::uuid [], $11::text [], $12::text [], $13::text [], $14::jsonb []
+    )
+    ON CONFLICT (organization_id, time, epoch, id) DO NOTHING
+    RETURNING organization_id, time, type, kind, document_type, actor, session, fields
+),
+rolled AS MATERIALIZED (
+-- include: rolled
+),
+number AS MATERIALIZED (
+    SELECT
+        rolled.organization_id, rolled.grain, rolled.begins, rolled.type, rolled.kind, rolled.document_type,
+        field.key AS field, octavo.analytics_number(rolled.fields, field.key) AS value
+    FROM rolled
+    CROSS JOIN LATERAL jsonb_each(rolled.fields) AS field
+    WHERE jsonb_typeof(field.value) = 'number'
+),
+counted AS (
+    INSERT INTO octavo.analytics_total AS stored (
+        organization_id, grain, begins, type, kind, document_type, field, facts, total, least, greatest
+    )
+    SELECT organization_id, grain, begins, type, kind, document_type, '', count(*), NULL::numeric, NULL, NULL
+    FROM rolled
+    GROUP BY organization_id, grain, begins, type, kind, document_type
+    UNION ALL
+    SELECT
+        organization_id, grain, begins, type, kind, document_type, field, count(*), sum(value), min(value),
+        max(value)
+    FROM number
+    GROUP BY organization_id, grain, begins, type, kind, document_type, field
+    ORDER BY 1, 2, 7, 3, 4, 5, 6
+    ON CONFLICT (organization_id, grain, field, begins, type, kind, document_type) DO UPDATE SET
+        facts = stored.facts + excluded.facts,
+        total = stored.total + excluded.total,
+        least = least(stored.least, excluded.least),
+        greatest = greatest(stored.greatest, excluded.greatest)
+),
+classed AS (
+    INSERT INTO octavo.analytics_classed AS stored (
+        organization_id, grain, begins, type, kind, document_type, field, class, facts
+    )
+    SELECT
+        organization_id, grain, begins, type, kind, document_type, field, octavo.analytics_class(value) AS class,
+        count(*)
+    FROM number
+    GROUP BY organization_id, grain, begins, type, kind, document_type, field, class
+    ORDER BY organization_id, grain, field, begins, type, kind, document_type, class
+    ON CONFLICT (organization_id, grain, field, begins, type, kind, document_type, class) DO UPDATE SET
+        facts = stored.facts + excluded.facts
+),
+remembered AS (
+    INSERT INTO octavo.analytics_member AS stored (
+        organization_id, grain, begins, type, kind, document_type, dimension, member, facts
+    )
+    SELECT
+        rolled.organization_id, rolled.grain, rolled.begins, rolled.type, rolled.kind, rolled.document_type,
+        who.dimension, who.member, count(*)
+    FROM rolled
+    CROSS JOIN LATERAL (VALUES ('actor', rolled.actor), ('session', rolled.session)) AS who (dimension, member)
+    WHERE who.member <> ''
+    GROUP BY
+        rolled.organization_id, rolled.grain, rolled.begins, rolled.type, rolled.kind, rolled.document_type,
+        who.dimension, who.member
+    ORDER BY 1, 2, 7, 3, 4, 5, 6, 8
+    ON CONFLICT (organization_id, grain, dimension, begins, type, kind, document_type, member) DO UPDATE SET
+        facts = stored.facts + excluded.facts
+)
+SELECT count(*) AS added FROM added
+
+-- name: park
+-- scope: system
+-- $1 organizations, $2 epochs, $3 xids, $4 ids, $5 recorded, $6 types, $7 codes, $8 messages.
+INSERT INTO octavo.analytics_parked (
+    organization_id, epoch, position_xid, id, recorded_at, type, code, message
+)
+SELECT *
+FROM unnest(
+    $1::uuid [], $2::integer [], $3::xid8 [], $4::bigint [], $5::timestamptz [], $6::text [], $7::text [], $8::text []
+)
+ON CONFLICT (organization_id, epoch, id) DO NOTHING
+
+-- name: parked
+-- scope: system
+-- $1 organization or null for all.
+SELECT organization_id, epoch, position_xid, id, recorded_at, type, code, message
+FROM octavo.analytics_parked
+WHERE $1::uuid IS NULL OR organization_id = $1
+ORDER BY organization_id, epoch, id
+LIMIT 1000
+
+-- name: tallies
+-- scope: system
+-- $1 epoch, $2 xid, $3 id: what is held up to this position, by organization and day of recording.
+SELECT organization_id, (recorded_at AT TIME ZONE 'UTC')::date AS day, count(*) AS events, sum(id) AS ids
+FROM (
+    SELECT organization_id, recorded_at, epoch, position_xid, id FROM octavo.analytics_fact
+    UNION ALL
+    SELECT organization_id, recorded_at, epoch, position_xid, id FROM octavo.analytics_parked
+) AS held
+WHERE (epoch, position_xid, id) <= ($1::integer, $2::xid8, $3::bigint)
+GROUP BY organization_id, day
+
+-- name: forget_facts
+-- scope: system
+-- $1 organization.
+DELETE FROM octavo.analytics_fact WHERE organization_id = $1
+
+-- name: forget_totals
+-- scope: system
+-- $1 organization.
+DELETE FROM octavo.analytics_total WHERE organization_id = $1
+
+-- name: forget_classes
+-- scope: system
+-- $1 organization.
+DELETE FROM octavo.analytics_classed WHERE organization_id = $1
+
+-- name: forget_members
+-- scope: system
+-- $1 organization.
+DELETE FROM octavo.analytics_member WHERE organization_id = $1
+
+-- name: forget_parked
+-- scope: system
+-- $1 organization.
+DELETE FROM octavo.analytics_parked WHERE organization_id = $1
+
+-- name: forget_sessions_of
+-- scope: system
+-- $1 organization, $2 actor: the sessions its facts were in leave the rollups. A session somebody else was in too
+-- keeps their part.
+WITH part AS (
+    SELECT
+        grain.grain, date_trunc(grain.grain, fact.time, 'UTC') AS begins, fact.type, fact.kind, fact.document_type,
+        fact.session, count(*) AS facts
+    FROM octavo.analytics_fact AS fact
+    CROSS JOIN (VALUES ('hour'), ('day')) AS grain (grain)
+    WHERE fact.organization_id = $1 AND fact.actor = $2 AND fact.session <> ''
+    GROUP BY 1, 2, 3, 4, 5, 6
+),
+emptied AS (
+    DELETE FROM octavo.analytics_member AS stored
+    USING part
+    WHERE
+        stored.organization_id = $1 AND stored.grain = part.grain AND stored.dimension = 'session'
+        AND stored.begins = part.begins AND stored.type = part.type AND stored.kind = part.kind
+        AND stored.document_type = part.document_type AND stored.member = part.session
+        AND stored.facts <= part.facts
+)
+UPDATE octavo.analytics_member AS stored
+SET facts = stored.facts - part.facts
+FROM part
+WHERE
+    stored.organization_id = $1 AND stored.grain = part.grain AND stored.dimension = 'session'
+    AND stored.begins = part.begins AND stored.type = part.type AND stored.kind = part.kind
+    AND stored.document_type = part.document_type AND stored.member = part.session
+    AND stored.facts > part.facts
+
+-- name: rename_member
+-- scope: system
+-- $1 organization, $2 actor, $3 its new name.
+UPDATE octavo.analytics_member SET member = $3
+WHERE organization_id = $1 AND dimension = 'actor' AND member = $2
+
+-- name: rename_actor
+-- scope: system
+-- $1 organization, $2 actor, $3 its new name. Numbers stay; texts go, and what is text in the fields.
+UPDATE octavo.analytics_fact
+SET
+    actor = $3,
+    session = '',
+    fields = (
+        SELECT coalesce(jsonb_object_agg(field.key, field.value), '{}')
+        FROM jsonb_each(fields) AS field
+        WHERE jsonb_typeof(field.value) = 'number'
+    )
+WHERE organization_id = $1 AND actor = $2
+
+-- name: forget_everything
+-- scope: system
+TRUNCATE octavo.analytics_fact, octavo.analytics_total, octavo.analytics_classed, octavo.analytics_member,
+octavo.analytics_parked
+
+-- name: begin_generation
+-- scope: system
+UPDATE octavo.analytics_engine
+SET generation = gen_random_uuid(), epoch = 0, position_xid = '0', position_id = 0, moved_at = clock_timestamp()
+RETURNING generation, epoch, position_xid, position_id

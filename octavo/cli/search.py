@@ -1,8 +1,8 @@
-"""search · synonyms · define-synonyms · delete-synonyms"""
+"""search · similar · synonyms · define-synonyms · delete-synonyms"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.markup import escape
@@ -11,12 +11,21 @@ from rich.text import Text
 
 from octavo.cli.render import marked
 from octavo.cli.session import Json, Namespace, Organization, console, of, print_json, run
+from octavo.errors import InvalidInput
 from octavo.values.json import parse_text
+
+if TYPE_CHECKING:
+    from octavo.search.hybrid import Mode
+
+_SMALL = 0.1
 
 
 def search(
     context: typer.Context,
     words: Annotated[str, typer.Argument(help='Words, "a phrase", -without, begin*, one OR other.')],
+    mode: Annotated[
+        str, typer.Option(help="keyword, semantic (what is near in meaning) or hybrid (both together).")
+    ] = "keyword",
     limit: Annotated[int, typer.Option(help="Hits at most.", min=1)] = 10,
     type: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None,
     where: Annotated[str | None, typer.Option(metavar="JSON", help="Filter, as in find.")] = None,
@@ -34,13 +43,32 @@ def search(
     synonyms: Annotated[
         bool, typer.Option("--synonyms", help="Also find what the organization calls the same.")
     ] = False,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weight",
+            metavar="PART=NUMBER",
+            help="How much words count in title (10), preview (4), description (2), text (1); repeatable.",
+        ),
+    ] = None,
+    boost: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--boost", metavar="TYPE=FACTOR", help="Rank documents of a type higher or lower; repeatable."
+        ),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell of each hit why it is where it is.")
+    ] = False,
     as_json: Json = False,
     organization: Organization = None,
     namespace: Namespace = None,
 ) -> None:
-    """Search the documents' words, best first.
+    """Search the documents' words, or their meaning, best first.
 
     Example: [dim]octavo search '"refund policy" -draft' --limit 5 --facet @type[/]
+
+    Example: [dim]octavo search 'get my money back' --mode hybrid --explain[/]
     """
     condition = parse_text(where, what="filter") if where else None
 
@@ -50,6 +78,7 @@ def search(
             await db.drain()
             found = await view.search(
                 words,
+                mode=cast("Mode", mode),  # what it may be says the search
                 type=type,
                 where=condition,
                 limit=limit,
@@ -58,16 +87,65 @@ def search(
                 facets=facet or (),
                 fuzzy=fuzzy,
                 synonyms=synonyms,
+                weights=_numbers("--weight", weight),
+                boost={"@type": factors} if (factors := _numbers("--boost", boost)) else None,
+                explain=explain,
             )
-            meant = None if found.hits or fuzzy else await view.suggest(words, type=type, where=condition)
+            may_mean = mode == "keyword" and not found.hits and not fuzzy
+            meant = await view.suggest(words, type=type, where=condition) if may_mean else None
             return found, meant
 
     found, meant = run(work)
     if as_json:
         # A list of hits, unless more was asked for.
-        print_json(found.as_dict() if facet or fuzzy else [hit.as_dict() for hit in found.hits])
+        whole = facet or fuzzy or mode != "keyword"
+        print_json(found.as_dict() if whole else [hit.as_dict() for hit in found.hits])
     else:
         _show(found, meant)
+        if explain and found.capped:
+            console.print("[dim]more documents match than were ranked; the others follow behind these[/]")
+
+
+def similar(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(metavar="ID", help="Id of the document.")],
+    limit: Annotated[int, typer.Option(help="Hits at most.", min=1)] = 10,
+    type: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None,
+    where: Annotated[str | None, typer.Option(metavar="JSON", help="Filter, as in find.")] = None,
+    as_json: Json = False,
+    organization: Organization = None,
+    namespace: Namespace = None,
+) -> None:
+    """List the documents that mean nearly the same as one.
+
+    Example: [dim]octavo similar 01932f… --limit 5[/]
+    """
+    condition = parse_text(where, what="filter") if where else None
+
+    async def work() -> Any:
+        async with of(context).workspace(organization, namespace) as (db, view):
+            await db.drain()
+            return await view.documents.similar(id, type=type, where=condition, limit=limit)
+
+    found = run(work)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        _show(found, None)
+
+
+def _numbers(option: str, given: list[str] | None) -> dict[str, float]:
+    """The numbers of `NAME=NUMBER`."""
+    numbers: dict[str, float] = {}
+    for pair in given or ():
+        name, _, number = pair.partition("=")
+        try:
+            numbers[name] = float(number)
+        except ValueError as error:
+            raise InvalidInput(
+                f"{option} {pair!r} is no name with a number", remedy=f"write {option} title=20"
+            ) from error
+    return numbers
 
 
 def _show(found: Any, meant: str | None) -> None:
@@ -81,6 +159,9 @@ def _show(found: Any, meant: str | None) -> None:
         console.print("[dim]nothing found[/]" + (f"; did you mean {escape(meant)}?" if meant else ""))
     elif found.cursor:
         console.print(f"[dim]more: --cursor {found.cursor}[/]", soft_wrap=True)
+    if found.degraded:
+        missing = next(leg for leg in found.legs if leg.missing)
+        console.print(f"[yellow]the search by {missing.name} is missing:[/] {escape(missing.missing)}")
 
 
 def _facet(facet: Any) -> Text:
@@ -172,13 +253,20 @@ def _set(one: Any) -> Text:
 def show_hit(hit: Any) -> None:
     """Print one hit: title, highlight, name and id."""
     title = Text(hit.title or hit.name or str(hit.id), style="bold")
-    title.append(f"  {hit.type} v{hit.version} · {hit.score:.2f}", style="dim")
+    title.append(f"  {hit.type} v{hit.version} · {_score(hit.score)}", style="dim")
     console.print(title)
     console.print(Padding(marked(hit.highlight), (0, 0, 0, 2)))
+    if hit.why:
+        console.print(Padding(f"[dim]{escape(hit.why.text)}[/]", (0, 0, 0, 2)))
     console.print(Padding(f"[dim]{escape(hit.name or '')}  {hit.id}[/]", (0, 0, 1, 2)))
+
+
+def _score(score: float) -> str:
+    """With two digits that say something: joined orders have scores far below 1."""
+    return f"{score:.2f}" if abs(score) >= _SMALL else f"{score:.4f}"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (search, synonyms, define_synonyms, delete_synonyms):
+    for command in (search, similar, synonyms, define_synonyms, delete_synonyms):
         app.command(rich_help_panel="Documents")(command)

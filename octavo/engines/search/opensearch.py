@@ -24,7 +24,7 @@ from octavo.engines.search.opensearch_address import parse
 from octavo.engines.search.opensearch_client import Cluster, Login, NotThere
 from octavo.engines.search.opensearch_documents import DOCUMENT, PARKED, Shown, ShownPassage, mark
 from octavo.engines.search.opensearch_index import OpenSearchIndex, Standing, taken_over
-from octavo.engines.search.opensearch_query import Builder
+from octavo.engines.search.opensearch_query import Builder, Clause
 from octavo.engines.search.opensearch_writes import Writes
 from octavo.engines.search.prepared import prepared
 from octavo.engines.search.word_forms import WordForms
@@ -332,10 +332,18 @@ class OpenSearchEngine:
 
     async def _best(self, question: Question, documents: Sequence[UUID]) -> dict[UUID, Best]:
         """The best passage of each document; nothing of one that was removed meanwhile."""
+        found = await self._best_having(question, documents, question.builder.together())
+        if left := [document for document in documents if document not in found]:
+            found |= await self._best_having(question, left, question.builder.anything())
+        return found
+
+    async def _best_having(
+        self, question: Question, documents: Sequence[UUID], having: Clause
+    ) -> dict[UUID, Best]:
         if not documents:
             return {}
         body = {
-            "query": question.builder.best_passages(documents),
+            "query": question.builder.best_passages(documents, having),
             "size": len(documents),
             "_source": ["shown"],
             "docvalue_fields": ["id"],

@@ -21,6 +21,8 @@ from octavo.roles.search import Query
 
 Clause = dict[str, Any]
 
+_TEXT = "passages.text"
+
 WEIGHTS = {"title": 11.0, "preview": 4.4, "description": 2.2}
 # What OpenSearch takes at most, unless it is told otherwise, with some to spare.
 MOST_CLAUSES = 1_000
@@ -57,32 +59,39 @@ class Builder:
         wanted = [self._together(terms) for terms in groups]
         wanted += [self._apart(terms) for terms in groups if len(terms) > 1]
         wanted += [_in_passage(self._resembling(words)) for words in meaning.rough if words]
-        excluded = [_in_passage(self._term(term, "passages.text")) for term in meaning.excluded]
+        excluded = [_in_passage(self._term(term, _TEXT)) for term in meaning.excluded]
         query = {"bool": {"must": [_any(wanted)], "must_not": excluded, "filter": self._narrowed()}}
         _demand_few_clauses(query)
         return query
 
-    def best_passages(self, documents: Sequence[UUID]) -> Clause:
-        """These documents, each with its best passages as inner hits."""
+    def together(self) -> Clause:
+        """What a passage has that matches by itself."""
         meaning = self._meaning
-        wanted = [self._term(term, "passages.text") for term in meaning.terms]
-        wanted += [self._resembling(words) for words in meaning.rough if words]
-        passages = {"bool": {"must": [{"match_all": {"boost": 0.0}}], "should": wanted}}
-        inner = {"size": _BEST, "_source": ["passages.shown"]}
+        groups = [terms for alternative in meaning.alternatives for terms in alternative]
+        wanted = [_all([self._term(term, _TEXT) for term in terms]) for terms in groups]
+        return _any([*wanted, *(self._resembling(words) for words in meaning.rough if words)])
+
+    def anything(self) -> Clause:
+        """What a passage has of the query, which may be nothing."""
+        wanted = [self._term(term, _TEXT) for term in self._meaning.terms]
+        return {"bool": {"must": [{"match_all": {"boost": 0.0}}], "should": wanted}}
+
+    def best_passages(self, documents: Sequence[UUID], having: Clause) -> Clause:
+        """These documents, with their best passages that have something as inner hits."""
         keys = [key(self._query.organization, document) for document in documents]
-        return {
-            "bool": {"filter": [{"ids": {"values": keys}}], "must": [_in_passage(passages, inner_hits=inner)]}
-        }
+        inner = {"size": _BEST, "_source": ["passages.shown"]}
+        passages = _in_passage(having, inner_hits=inner)
+        return {"bool": {"filter": [{"ids": {"values": keys}}], "must": [passages]}}
 
     def _together(self, terms: Sequence[Asked]) -> Clause:
         weighed = [
             self._term(term, field, boost=weight) for term in terms for field, weight in WEIGHTS.items()
         ]
-        passage = _in_passage(_all([self._term(term, "passages.text") for term in terms]))
+        passage = _in_passage(_all([self._term(term, _TEXT) for term in terms]))
         return {"bool": {"must": [passage], "should": weighed}}
 
     def _apart(self, terms: Sequence[Asked]) -> Clause:
-        anywhere = [_in_passage(self._term(term, "passages.text", boost=_APART)) for term in terms]
+        anywhere = [_in_passage(self._term(term, _TEXT, boost=_APART)) for term in terms]
         return {"bool": {"must": anywhere}}
 
     def _term(self, term: Asked, field: str, boost: float = 1.0) -> Clause:

@@ -14,6 +14,7 @@ from octavo.cli.session import Json, console, of, print_json, run
 from octavo.errors import InvalidInput, RecordFault
 from octavo.operations import health, upkeep
 from octavo.postgres import server
+from octavo.workspace.engines import EngineStatus
 
 
 def up(context: typer.Context, as_json: Json = False) -> None:
@@ -79,7 +80,8 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
 
     async def work() -> Any:
         async with session.open() as db:
-            return await health.checks(db.record, list(db.projections.values()))
+            found = await health.checks(db.record, list(db.projections.values()))
+            return found + [_as_set(one) for one in await db.engines.list() if one.state == "live"]
 
     # What others left behind on the machine is worth a word, but does not keep this record from being opened.
     if all(check.ok or check.name == "leftovers" for check in checks):
@@ -130,10 +132,29 @@ def _lines(told: health.Report) -> Iterator[tuple[str, str]]:
     yield "files", f"{told.files:,}"
     yield "events", f"{told.events:,}"
     for status in told.projections:
-        state = "being filled" if status.filling else f"at {status.position}"
-        yield status.name, f"[red]{status.last_error}[/]" if status.last_error else state
+        yield escape(status.name), _standing(status)
     if told.gate:
         yield "gate", f"[yellow]{told.gate}[/]"
+
+
+def _as_set(engine: EngineStatus) -> health.Check:
+    return health.Check(
+        f"the setting names the engine of {engine.role}",
+        engine.setting is None,
+        f"{engine.url} serves" + (f", and the setting names {engine.setting}" if engine.setting else ""),
+        f"octavo engines promote {engine.role} {engine.setting}, or set OCTAVO_{engine.role.upper()}={engine.url}"
+        if engine.setting
+        else "",
+    )
+
+
+def _standing(status: health.Lag) -> str:
+    if status.last_error:
+        return f"[red]{escape(status.last_error)}[/]"
+    told = "being filled" if status.filling else f"at {status.position}"
+    if status.events:
+        told += f", {status.events:,} events and {status.seconds:.1f} s behind"
+    return told + (f", [yellow]{status.parked:,} parked[/]" if status.parked else "")
 
 
 def _last_run(last: upkeep.LastRun) -> tuple[str, str]:

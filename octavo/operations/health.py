@@ -41,6 +41,7 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True):
     """How far a projection is.
 
     `events` are those it has not taken yet, counted up to 100,000; `seconds` since the first was recorded.
+    `parked` are documents the engine cannot take; `documents_per_second` those this process gave it of late.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str | None
     events: int
     seconds: float
+    parked: int = 0
+    documents_per_second: float = 0.0
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -220,7 +223,10 @@ def _served(status: Status) -> Check:
     return _check(
         f"{status.name} is served",
         ok=status.last_error is None,
-        detail=status.last_error or f"at {status.position}" + (", being filled" if status.filling else ""),
+        detail=status.last_error
+        or f"at {status.position}"
+        + (", being filled" if status.filling else "")
+        + (f", {status.parked} parked: see `octavo engines parked`" if status.parked else ""),
         remedy="see the log of the process that keeps it",
     )
 
@@ -257,6 +263,8 @@ async def _lag(system: Pool, status: Status) -> Lag:
         last_error=status.last_error,
         events=row["events"],
         seconds=row["seconds"] or 0.0,
+        parked=status.parked,
+        documents_per_second=status.documents_per_second,
     )
 
 

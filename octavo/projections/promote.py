@@ -86,8 +86,8 @@ async def promote(
     verification = await _shown_equal(tending)
     if verification.total.parked and not accept_parked:
         await _demand_fewer_parked(roster, role, verification)
-    # Who reads one engine and then the other must not go back in time.
-    await tending.reach((await before.engine.position()).position)
+    # Who reads one engine and then the other must not go back in time: all that the old one can have by now.
+    await tending.catch_up()
     await catalogue.switch(roster.record.system, role, url, keep_seconds)
     roster.wakeup.committed()
     await roster.look()

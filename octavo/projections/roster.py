@@ -153,6 +153,11 @@ class Roster:
         """An engine of the catalogue, by the URL that is kept there; None when it is not in use here."""
         return self._places.get((role, url))
 
+    def in_use(self, role: str) -> Sequence[Place]:
+        """The engines of a role that answer: the one that serves, then those that are kept."""
+        kept = [one.key for one in self.entries if one.role == role and one.state == "kept"]
+        return [self._live[role], *(self._places[key] for key in kept if key in self._places)]
+
     def role(self, name: str) -> Role:
         """The role of this name; raises `InvalidInput`."""
         if name not in self.roles:

@@ -1,14 +1,25 @@
-"""Search by whichever engine serves it at the moment."""
+"""Search by whichever engine serves it at the moment.
+
+Pages belong to the engine that gave the first one, since another one ranks otherwise: they go on there as long as it is
+kept, after a switch too. The place where a page ended tells which engine that is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import cast
 from uuid import UUID
+from zlib import crc32
 
-from octavo.projections.roster import Roster
+import msgspec
+
+from octavo.errors import InvalidFilter
+from octavo.projections.roster import Place, Roster
 from octavo.roles.search import Change, Found, Matching, Query, SearchEngine
+from octavo.roles.search import Place as After
 from octavo.roles.state import Cursor, Digest, Parked
+
+_BAND_BITS = 8
 
 
 class ServingSearch:
@@ -26,8 +37,27 @@ class ServingSearch:
         return await self._engine.position()
 
     async def search(self, query: Query) -> Found:
-        """One page of matches."""
-        return await self._engine.search(query)
+        """One page of matches, from the engine that gave the page before.
+
+        Raises:
+            InvalidFilter: that engine is not there any more.
+        """
+        serving = self._roster.place("search")
+        if query.after is not None:
+            serving = self._of(query.after)
+            query = msgspec.structs.replace(query, after=_unmarked(query.after))
+        found = await cast("SearchEngine", serving.engine).search(query)
+        return _marked(found, mark_of(serving.url))
+
+    def _of(self, after: After) -> Place:
+        """The engine that a page ended in."""
+        for place in self._roster.in_use("search"):
+            if mark_of(place.url) == after.band >> _BAND_BITS:
+                return place
+        raise InvalidFilter(
+            "the cursor is of an engine that does not serve any more",
+            remedy="begin with the first page again",
+        )
 
     async def matching(self, query: Query, most: int) -> Matching:
         """All that matches."""
@@ -60,3 +90,22 @@ class ServingSearch:
     async def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
         """The documents of a bucket."""
         return await self._engine.held(organization, bucket)
+
+
+def mark_of(url: str) -> int:
+    """What tells an engine's places from those of others."""
+    return crc32(url.encode())
+
+
+def _marked(found: Found, mark: int) -> Found:
+    """With the mark on the last place, where the next page begins."""
+    if not found.matches:
+        return found
+    last = found.matches[-1]
+    place = msgspec.structs.replace(last.place, band=mark << _BAND_BITS | last.place.band)
+    matches = [*found.matches[:-1], msgspec.structs.replace(last, place=place)]
+    return msgspec.structs.replace(found, matches=matches)
+
+
+def _unmarked(after: After) -> After:
+    return msgspec.structs.replace(after, band=after.band & (1 << _BAND_BITS) - 1)

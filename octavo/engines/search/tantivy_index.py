@@ -179,6 +179,8 @@ class TantivyIndex:
         except FileNotFoundError:
             self._index = self._snapshot = None
             return None
+        except OSError as error:
+            raise self._damaged() from error
         return found.st_ino, found.st_mtime_ns
 
     def _searcher(self) -> Any:

@@ -11,6 +11,7 @@ from octavo.cli import (
     backup,
     demo,
     documents,
+    engines,
     events,
     ingest,
     labels,
@@ -22,6 +23,7 @@ from octavo.cli import (
     search,
     server,
     types,
+    worker,
 )
 from octavo.cli.session import Session
 from octavo.errors import InvalidInput, OctavoError
@@ -71,6 +73,8 @@ for group in (
     events,
     ingest,
     backup,
+    engines,
+    worker,
     maintain,
     organizations,
     types,

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from octavo.settings import Settings
     from octavo.settings import load as load_settings
     from octavo.values.actor import Actor
+    from octavo.values.component import Component, Given, component
     from octavo.values.document import Document
     from octavo.values.event import Event
     from octavo.values.position import Position
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Actor",
+    "Component",
     "CompositeIndex",
     "Document",
     "DocumentType",
     "Event",
+    "Given",
     "Index",
     "Octavo",
     "Position",
@@ -29,6 +32,7 @@ __all__ = [
     "Unique",
     "Upcasters",
     "Workspace",
+    "component",
     "errors",
     "load_settings",
     "open",
@@ -39,10 +43,12 @@ __all__ = [
 # them, and would start half as fast.
 _HOMES = {
     "Actor": ("octavo.values.actor", "Actor"),
+    "Component": ("octavo.values.component", "Component"),
     "CompositeIndex": ("octavo.values.type", "CompositeIndex"),
     "Document": ("octavo.values.document", "Document"),
     "DocumentType": ("octavo.values.type", "DocumentType"),
     "Event": ("octavo.values.event", "Event"),
+    "Given": ("octavo.values.component", "Given"),
     "Index": ("octavo.values.type", "Index"),
     "Octavo": ("octavo.database", "Octavo"),
     "Position": ("octavo.values.position", "Position"),
@@ -50,6 +56,7 @@ _HOMES = {
     "Unique": ("octavo.values.type", "Unique"),
     "Upcasters": ("octavo.values.upcast", "Upcasters"),
     "Workspace": ("octavo.workspace", "Workspace"),
+    "component": ("octavo.values.component", "component"),
     "load_settings": ("octavo.settings", "load"),
     "open": ("octavo.database", "open"),
     "upcast": ("octavo.values.type", "upcast"),

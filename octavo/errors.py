@@ -6,12 +6,14 @@
     │   ├── InvalidFilter             a filter, order or cursor
     │   ├── InvalidBody               a body does not fit its document type; `problems` name the paths
     │   ├── IncompatibleType          a document type was changed under the same version
+    │   ├── InvalidPipeline           a pipeline that cannot run: unknown component, cycle, wrong configuration
     │   └── LimitExceeded             a documented limit: bytes, depth, count, length
     ├── NotFound                      no such document, version, tag, organization …
     ├── Conflict                      the state is not the one the caller expected
     │   ├── VersionConflict           expected and actual version
     │   ├── AlreadyExists             create-only, and it exists
     │   ├── IdempotencyConflict       the key was used with another request
+    │   ├── StaleLease                a run was taken from this worker, so its result is refused
     │   └── GuardFailed               a guarded change whose condition does not hold
     ├── AccessDenied                  another organization, or a role without the right
     ├── Unavailable                   try again: the record or an engine does not answer
@@ -27,6 +29,7 @@
     ├── IngestFault                   one file cannot be read; the others go on
     │   ├── UnreadableFile            broken, encrypted, or not what it says it is
     │   └── RefusedFile               hostile or over a limit
+    ├── StepFailed                    a component says that trying again is of no use
     ├── BackupFault                   a backup is incomplete, damaged or does not fit
     └── MissingExtra                  an optional dependency is not installed
 
@@ -94,6 +97,12 @@ class IncompatibleType(InvalidInput):
     code = "incompatible_type"
 
 
+class InvalidPipeline(InvalidInput):
+    """A pipeline cannot run: an unknown component, a cycle, a wrong configuration; `fields` tell the step."""
+
+    code = "invalid_pipeline"
+
+
 class LimitExceeded(InvalidInput):
     """A documented limit was exceeded; `fields` holds `limit` and `actual`."""
 
@@ -128,6 +137,12 @@ class IdempotencyConflict(Conflict):
     """The idempotency key was used before, with another request."""
 
     code = "idempotency_conflict"
+
+
+class StaleLease(Conflict):
+    """A run was taken from this worker, which was thought to be dead; its result was refused."""
+
+    code = "stale_lease"
 
 
 class GuardFailed(Conflict):
@@ -218,6 +233,12 @@ class RefusedFile(IngestFault):
     """The file is over a limit, of a kind that is never read, or hostile."""
 
     code = "refused_file"
+
+
+class StepFailed(OctavoError):
+    """Raised by a component when trying again is of no use: the run is dead at once, for a person to look at."""
+
+    code = "step_failed"
 
 
 class BackupFault(OctavoError):

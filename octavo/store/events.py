@@ -48,6 +48,7 @@ OWN_TYPES = frozenset({"document", "tag", "label", "link", "run", "batch", "resu
 END = Position(2**31 - 1, 2**31 - 1, 2**63 - 1, 2**63 - 1)
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _DOCUMENT = "document-"
+_RUN = "run-"
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +134,11 @@ def check_open_to_all(stream: str, type: str) -> None:
     if stream.startswith(_DOCUMENT):
         raise InvalidInput(
             f"the stream {stream[:MAX_STREAM_LENGTH]!r} is written by changes of its document alone",
+            remedy="append to a stream of your own",
+        )
+    if stream.startswith(_RUN):
+        raise InvalidInput(
+            f"the stream {stream[:MAX_STREAM_LENGTH]!r} is written by its run alone",
             remedy="append to a stream of your own",
         )
     if type.partition(".")[0] in OWN_TYPES:

@@ -15,6 +15,7 @@ from octavo.values.event import Event
 from octavo.values.upcast import Upcasters
 from octavo.workspace.audit import ReadAudit, audited
 from octavo.workspace.documents import Bind, Documents
+from octavo.workspace.pipelines import Starts
 
 
 class UnitOfWork:
@@ -32,6 +33,7 @@ class UnitOfWork:
             return scope
 
         self.documents = audited(Documents(bind, None), reads)
+        self.pipelines = Starts(bind)
 
     async def append(self, stream: str, type: str, data: object, *, expect: int | None = None) -> Event:
         """Append an event to a stream of your own; see `Events.append`."""

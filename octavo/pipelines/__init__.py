@@ -1,0 +1,1 @@
+"""Pipelines at work: definitions, runs, the queue, workers."""

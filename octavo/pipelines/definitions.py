@@ -1,0 +1,178 @@
+"""Definitions: what a pipeline's document says, checked against the components that are there, and ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from octavo.errors import InvalidPipeline, InvalidSetting, NotFound
+from octavo.postgres.statements import load
+from octavo.store.scope import Scope
+from octavo.values.component import Component, Given
+from octavo.values.json import decode, encode
+from octavo.values.pipeline import Pipeline, Step, parse_pipeline
+
+_sql = load("octavo.pipelines", "runs.sql")
+_REMEMBERED = 1_000
+
+
+class Components(Mapping[tuple[str, int], Component]):
+    """The components that this process has, by name and version.
+
+    Raises:
+        InvalidPipeline: two of one name and version.
+    """
+
+    def __init__(self, components: Iterable[Component]) -> None:
+        self._known: dict[tuple[str, int], Component] = {}
+        for component in components:
+            if self._known.setdefault(component.key, component) is not component:
+                raise InvalidPipeline(
+                    f"two components are called {component.name} of version {component.version}",
+                    remedy="give one of them another name, or a new version",
+                )
+
+    def __getitem__(self, key: tuple[str, int]) -> Component:
+        return self._known[key]
+
+    def __iter__(self) -> Any:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def newest(self, name: str) -> int | None:
+        """The highest version of a component; None when there is none of this name."""
+        return max((version for known, version in self._known if known == name), default=None)
+
+    def find(self, step: Step) -> Component:
+        """The component of a step; raises `InvalidPipeline`, with what there is."""
+        version = step.version or self.newest(step.component)
+        found = None if version is None else self._known.get((step.component, version))
+        if found is None:
+            wanted = f"{step.component!r}" + (f" of version {step.version}" if step.version else "")
+            names = ", ".join(sorted({f"{name} {number}" for name, number in self._known}))
+            raise InvalidPipeline(
+                f"the step {step.title!r} needs the component {wanted}, which is not there",
+                remedy=f"open the database with components=[…]; there are: {names}",
+                step=step.title,
+                component=step.component,
+            )
+        return found
+
+
+def imported(names: str) -> list[Component]:
+    """The components that a setting names, as `module:attribute`, with commas between them.
+
+    Raises:
+        InvalidSetting: one cannot be imported, or is no component.
+    """
+    return [_import(name.strip()) for name in names.split(",") if name.strip()]
+
+
+def checked(definition: object, components: Components) -> Pipeline:
+    """A definition that can run, with the version of every component written into it.
+
+    Raises:
+        InvalidPipeline: it cannot.
+    """
+    body = definition.as_dict() if isinstance(definition, Pipeline) else definition
+    if not isinstance(body, Mapping | list | tuple):
+        raise InvalidPipeline(f"a pipeline is an object or a list of steps, not a {type(body).__name__}")
+    pipeline = parse_pipeline(body)
+    steps = []
+    for step in pipeline.steps:
+        component = components.find(step)
+        component.configured(step.config)
+        steps.append(msgspec.structs.replace(step, version=component.version))
+    return msgspec.structs.replace(pipeline, steps=steps)
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """A step, its component, what is called, and what must have ended before."""
+
+    step: Step
+    component: Component
+    call: Callable[[Given], Any]
+    config: bytes
+    before: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What its output is called."""
+        return self.step.title
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """One version of a pipeline, ready to run."""
+
+    pipeline: Pipeline
+    steps: dict[str, Bound]
+
+    @property
+    def writes(self) -> dict[str, str]:
+        """The steps whose outputs go into the document, and the field each goes into."""
+        return {name: bound.step.into for name, bound in self.steps.items() if bound.step.into is not None}
+
+
+def plan_of(pipeline: Pipeline, components: Components) -> Plan:
+    """Bind every step to its component; raises `InvalidPipeline` when this process has not all of them."""
+    before = pipeline.before()
+    steps = {}
+    for step in pipeline.steps:
+        component = components.find(step)
+        config = component.configured(step.config)
+        # A process of its own binds it there: what is loaded here would be loaded twice.
+        call = _not_here if component.place == "process" else component.bind(config)
+        steps[step.title] = Bound(step, component, call, encode(step.config), before[step.title])
+    return Plan(pipeline, steps)
+
+
+class Plans:
+    """Plans by pipeline and version, read once: a version never changes."""
+
+    def __init__(self, components: Components) -> None:
+        self._components = components
+        self._plans: dict[tuple[UUID, UUID, int], Plan] = {}
+
+    async def get(self, scope: Scope, pipeline: UUID, version: int) -> Plan:
+        """The plan of a version; raises `NotFound` when it was purged, and `InvalidPipeline`."""
+        key = (scope.organization, pipeline, version)
+        known = self._plans.get(key)
+        if known is not None:
+            return known
+        row = await scope.runner.fetchrow(_sql.pipeline_body, scope.organization, pipeline, version)
+        if row is None:
+            raise NotFound(f"version {version} of the pipeline {pipeline} is gone", remedy="it was purged")
+        plan = plan_of(parse_pipeline(decode(row["body"])), self._components)
+        if len(self._plans) >= _REMEMBERED:
+            self._plans.pop(next(iter(self._plans)))
+        self._plans[key] = plan
+        return plan
+
+
+def _not_here(_given: Given) -> Any:
+    raise AssertionError("a component for a process is not called here")
+
+
+def _import(name: str) -> Component:
+    module, separator, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute) if separator else None
+    except (ImportError, AttributeError) as error:
+        raise InvalidSetting(
+            f"components = {name!r} cannot be imported: {error}",
+            remedy="write module:attribute",
+            setting="components",
+        ) from error
+    if not isinstance(found, Component):
+        raise InvalidSetting(
+            f"components = {name!r} is no component",
+            remedy="decorate it with @octavo.component(…)",
+            setting="components",
+        )
+    return found

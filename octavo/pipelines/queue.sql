@@ -1,0 +1,614 @@
+-- The queue as workers see it: of all organizations. Everybody takes the ticket of a run first and changes the run
+-- afterwards, so two that want one run meet at its ticket, and nobody waits for the other in the opposite order.
+
+-- fragment: now
+now AS MATERIALIZED (
+    -- The transaction has its xid before it draws a ticket: what is numbered below can be told to be final.
+    SELECT max(number) AS epoch, pg_current_xact_id() AS xid, clock_timestamp() AS moment FROM octavo.epoch
+)
+
+-- fragment: next_place
+        event_sequence = stored.event_sequence + 1,
+        epoch = now.epoch,
+        position_xid = CASE
+            WHEN stored.epoch = now.epoch THEN greatest(stored.position_xid, now.xid) ELSE now.xid
+        END,
+        position_id = nextval('octavo.event_position')
+
+-- fragment: end_place
+        now.moment, now.epoch AS now_epoch,
+        CASE WHEN stored.epoch = now.epoch THEN greatest(stored.position_xid, now.xid) ELSE now.xid END AS end_xid,
+        nextval('octavo.event_position') AS end_id
+
+-- fragment: event_targets
+    INSERT INTO octavo.event (
+        recorded_at, epoch, position_xid, id, organization_id, stream, sequence, type, document_id, version,
+        data, actor, actor_kind, session_id, correlation_id, causation_id
+    )
+
+-- fragment: returned
+-- Of `given` (organization_id, run_id, fence, state, error, seconds, counted): those whose lease is still that one
+-- go back: to the queue, to wait, or to the dead.
+released AS (
+    DELETE FROM octavo.run_lease AS lease
+    USING given
+    WHERE
+        lease.organization_id = given.organization_id
+        AND lease.run_id = given.run_id
+        AND lease.fence = given.fence
+    RETURNING given.*
+),
+moved AS (
+    UPDATE octavo.run AS stored
+    SET
+        state = released.state,
+        error = coalesce(released.error, stored.error),
+        attempt = stored.attempt - CASE WHEN released.counted THEN 0 ELSE 1 END,
+        ticket = CASE WHEN released.state = 'queued' THEN nextval('octavo.run_ticket') ELSE stored.ticket END,
+        -- The dead hold no key: tomorrow's run may start.
+        unique_key = CASE WHEN released.state = 'dead' THEN NULL ELSE stored.unique_key END,
+        -- include: next_place
+    FROM released, now
+    WHERE stored.organization_id = released.organization_id AND stored.id = released.run_id
+    RETURNING stored.*, released.seconds, now.moment
+),
+queued AS (
+    INSERT INTO octavo.run_queue (organization_id, priority, id, run_id)
+    SELECT organization_id, priority, ticket, id FROM moved WHERE state = 'queued'
+),
+delayed AS (
+    INSERT INTO octavo.run_delay (organization_id, run_id, due_at)
+    SELECT organization_id, id, moment + make_interval(secs => seconds) FROM moved WHERE state = 'delayed'
+),
+dead AS (
+    INSERT INTO octavo.run_dead (organization_id, run_id)
+    SELECT organization_id, id FROM moved WHERE state = 'dead'
+),
+recorded AS (
+    -- include: event_targets
+    SELECT
+        moment, epoch, position_xid, position_id, organization_id, 'run-' || id, event_sequence,
+        CASE state WHEN 'queued' THEN 'run.released' WHEN 'delayed' THEN 'run.retrying' ELSE 'run.failed' END,
+        document_id, document_version,
+        jsonb_strip_nulls(jsonb_build_object(
+            'pipeline', pipeline, 'pipelineVersion', pipeline_version, 'attempt', attempt,
+            'code', error ->> 'code', 'step', error ->> 'step', 'delaySeconds', nullif(seconds, 0)
+        )),
+        'octavo', 'system'::octavo.actor_kind, session_id, correlation_id, causation_id
+    FROM moved
+)
+SELECT id FROM moved
+
+-- fragment: ended
+-- Of `given` (organization_id, run_id, fence, state, output, error, steps): those whose lease is still that one end.
+released AS (
+    DELETE FROM octavo.run_lease AS lease
+    USING given
+    WHERE
+        lease.organization_id = given.organization_id
+        AND lease.run_id = given.run_id
+        AND lease.fence = given.fence
+    RETURNING given.*
+),
+gone AS (
+    DELETE FROM octavo.run AS stored
+    USING released, now
+    WHERE stored.organization_id = released.organization_id AND stored.id = released.run_id
+    RETURNING
+        stored.*, released.state AS end_state, released.output, coalesce(released.error, stored.error) AS last_error,
+        released.steps, 'octavo' AS by, 'system'::octavo.actor_kind AS by_kind,
+        -- include: end_place
+),
+forgotten AS (
+    DELETE FROM octavo.run_step AS step
+    USING gone
+    WHERE step.organization_id = gone.organization_id AND step.run_id = gone.id AND gone.steps <> '[]'
+),
+-- include: history
+SELECT id, now_epoch AS epoch, end_xid AS position_xid, end_id AS position_id FROM gone
+
+-- fragment: history
+kept AS (
+    INSERT INTO octavo.run_history (
+        organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state,
+        input, output, error, steps, attempt, max_attempts, created_at, started_at, ended_at, actor, actor_kind,
+        session_id, correlation_id, epoch, position_xid, position_id
+    )
+    SELECT
+        organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority,
+        end_state, input, output, last_error, steps, attempt, max_attempts, created_at, started_at, moment, actor,
+        actor_kind, session_id, correlation_id, now_epoch, end_xid, end_id
+    FROM gone
+),
+recorded AS (
+    -- include: event_targets
+    SELECT
+        moment, now_epoch, end_xid, end_id, organization_id, 'run-' || id, event_sequence + 1, 'run.' || end_state,
+        document_id, document_version,
+        jsonb_strip_nulls(jsonb_build_object(
+            'pipeline', pipeline, 'pipelineVersion', pipeline_version, 'attempt', attempt,
+            'code', CASE WHEN end_state <> 'completed' THEN last_error ->> 'code' END,
+            'waitedMs', round(extract(epoch FROM started_at - created_at) * 1000),
+            'tookMs', round(extract(epoch FROM moment - started_at) * 1000)
+        )),
+        by, by_kind, session_id, correlation_id, causation_id
+    FROM gone
+)
+
+-- name: look
+-- scope: system
+-- $1 the ticket seen last, $2 tickets at most; $3 the ticket to look for late ones from, $4 of them at most. What is
+-- there: a row each organization and priority, with the number of tickets that are new; and one row in any case, with
+-- the ends that tell how far nothing can appear any more.
+WITH seen AS MATERIALIZED (
+    SELECT organization_id, priority, id, queued_at, 1 AS is_new
+    FROM octavo.run_queue
+    WHERE id > $1
+    ORDER BY id
+    LIMIT $2
+),
+-- Numbers are drawn before they are committed: some come late.
+late AS MATERIALIZED (
+    SELECT organization_id, priority, id, queued_at, 0 AS is_new
+    FROM octavo.run_queue
+    WHERE id > $3 AND id <= $1
+    ORDER BY id
+    LIMIT $4
+),
+waiting AS (
+    SELECT organization_id, priority, min(queued_at) AS since, min(id) AS first, sum(is_new) AS fresh
+    FROM (SELECT * FROM seen UNION ALL SELECT * FROM late) AS found
+    GROUP BY organization_id, priority
+)
+SELECT
+    ends.drawn, ends.gate, ends.next, ends.tickets, ends.last, ends.late_last, ends.moment,
+    waiting.organization_id, waiting.priority, waiting.since, waiting.first, waiting.fresh,
+    CASE WHEN jsonb_typeof(profile.settings -> 'run_share') = 'number'
+        THEN (profile.settings ->> 'run_share')::float8 ELSE 1 END AS share
+FROM (
+    SELECT
+        (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM octavo.run_ticket) AS drawn,
+        pg_snapshot_xmin(pg_current_snapshot()) AS gate,
+        pg_snapshot_xmax(pg_current_snapshot()) AS next,
+        (SELECT count(*) FROM seen) AS tickets,
+        (SELECT max(id) FROM seen) AS last,
+        (SELECT CASE WHEN count(*) = $4 THEN max(id) END FROM late) AS late_last,
+        clock_timestamp() AS moment
+) AS ends
+LEFT JOIN waiting ON true
+LEFT JOIN octavo.organization_profile AS profile ON profile.id = waiting.organization_id
+
+-- name: claim
+-- scope: system
+-- $1 worker; arrays of one length: $2 organizations, $3 priorities, $4 tickets to begin behind, $5 runs at most.
+WITH
+-- include: now
+,
+picked AS MATERIALIZED (
+    SELECT ticket.id
+    FROM unnest($2::uuid [], $3::smallint [], $4::bigint [], $5::integer [])
+        AS wanted (organization_id, priority, low, runs)
+    CROSS JOIN LATERAL (
+        SELECT queued.id
+        FROM octavo.run_queue AS queued
+        WHERE
+            queued.organization_id = wanted.organization_id
+            AND queued.priority = wanted.priority
+            AND queued.id > wanted.low
+        ORDER BY queued.id
+        LIMIT wanted.runs
+        FOR UPDATE SKIP LOCKED
+    ) AS ticket
+),
+taken AS (
+    DELETE FROM octavo.run_queue
+    WHERE id = ANY(ARRAY(SELECT id FROM picked))
+    RETURNING organization_id, run_id, id, queued_at
+),
+begun AS (
+    UPDATE octavo.run AS stored
+    SET
+        state = 'running',
+        fence = stored.fence + 1,
+        attempt = stored.attempt + 1,
+        started_at = coalesce(stored.started_at, now.moment),
+        -- include: next_place
+    FROM taken, now
+    WHERE stored.organization_id = taken.organization_id AND stored.id = taken.run_id
+    RETURNING stored.*, taken.id AS claimed, taken.queued_at, now.moment
+),
+leased AS (
+    INSERT INTO octavo.run_lease (organization_id, run_id, worker_id, fence)
+    SELECT organization_id, id, $1, fence FROM begun
+),
+recorded AS (
+    -- include: event_targets
+    SELECT
+        moment, epoch, position_xid, position_id, organization_id, 'run-' || id, event_sequence, 'run.started',
+        document_id, document_version,
+        jsonb_build_object('pipeline', pipeline, 'pipelineVersion', pipeline_version, 'attempt', attempt),
+        'octavo', 'system'::octavo.actor_kind, session_id, correlation_id, causation_id
+    FROM begun
+)
+SELECT
+    organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, input,
+    fence, attempt, max_attempts, actor, actor_kind, session_id, correlation_id, event_sequence, claimed, queued_at,
+    moment
+FROM begun
+ORDER BY claimed
+
+-- name: finish_runs
+-- scope: system
+-- Arrays of one length: $1 organizations, $2 runs, $3 fences, $4 states, $5 outputs, $6 errors, $7 steps.
+WITH
+-- include: now
+,
+given AS MATERIALIZED (
+    SELECT *
+    FROM unnest($1::uuid [], $2::uuid [], $3::bigint [], $4::octavo.run_state [], $5::jsonb [], $6::jsonb [], $7::jsonb [])
+        AS given (organization_id, run_id, fence, state, output, error, steps)
+),
+-- include: ended
+
+-- name: finish_run
+-- $2 run, $3 fence, $4 state, $5 output, $6 error, $7 steps.
+WITH
+-- include: now
+,
+given AS MATERIALIZED (
+    SELECT
+        $1::octavo.organization::uuid AS organization_id, $2::uuid AS run_id, $3::bigint AS fence,
+        $4::octavo.run_state AS state, $5::jsonb AS output, $6::jsonb AS error, $7::jsonb AS steps
+),
+-- include: ended
+
+-- name: return_runs
+-- scope: system
+-- Arrays of one length: $1 organizations, $2 runs, $3 fences, $4 states, $5 errors, $6 seconds to wait, $7 whether
+-- the attempt counts.
+WITH
+-- include: now
+,
+given AS MATERIALIZED (
+    SELECT *
+    FROM unnest($1::uuid [], $2::uuid [], $3::bigint [], $4::octavo.run_state [], $5::jsonb [], $6::float8 [], $7::boolean [])
+        AS given (organization_id, run_id, fence, state, error, seconds, counted)
+),
+-- include: returned
+
+-- name: return_run
+-- $2 run, $3 fence, $4 state, $5 error, $6 seconds to wait, $7 whether the attempt counts.
+WITH
+-- include: now
+,
+given AS MATERIALIZED (
+    SELECT
+        $1::octavo.organization::uuid AS organization_id, $2::uuid AS run_id, $3::bigint AS fence,
+        $4::octavo.run_state AS state, $5::jsonb AS error, $6::float8 AS seconds, $7::boolean AS counted
+),
+-- include: returned
+
+-- name: rescue
+-- scope: system
+-- $1 seconds without a sign of life, $2 runs at most, $3 the error they get. Their attempt counts: what kills its
+-- workers must not do so for ever.
+WITH
+-- include: now
+,
+picked AS MATERIALIZED (
+    SELECT organization_id, run_id, fence
+    FROM octavo.run_lease
+    WHERE
+        worker_id = ANY(ARRAY(
+            SELECT id FROM octavo.run_worker WHERE seen_at < clock_timestamp() - make_interval(secs => $1::float8)
+        ))
+        OR expires_at < clock_timestamp()
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+),
+given AS MATERIALIZED (
+    SELECT
+        picked.organization_id, picked.run_id, picked.fence,
+        (CASE WHEN lost.attempt >= lost.max_attempts THEN 'dead' ELSE 'queued' END)::octavo.run_state AS state,
+        $3::jsonb AS error, 0::float8 AS seconds, true AS counted
+    FROM picked
+    INNER JOIN octavo.run AS lost ON lost.organization_id = picked.organization_id AND lost.id = picked.run_id
+),
+-- include: returned
+
+-- name: queue_due
+-- scope: system
+-- $1 runs at most: those whose time has come.
+WITH
+-- include: now
+,
+picked AS MATERIALIZED (
+    SELECT organization_id, run_id
+    FROM octavo.run_delay
+    WHERE due_at <= clock_timestamp()
+    ORDER BY due_at
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED
+),
+taken AS (
+    DELETE FROM octavo.run_delay AS delay
+    USING picked
+    WHERE delay.organization_id = picked.organization_id AND delay.run_id = picked.run_id
+    RETURNING delay.organization_id, delay.run_id
+),
+moved AS (
+    UPDATE octavo.run AS stored
+    SET state = 'queued', ticket = CASE WHEN now.xid IS NOT NULL THEN nextval('octavo.run_ticket') END
+    FROM taken, now
+    WHERE stored.organization_id = taken.organization_id AND stored.id = taken.run_id
+    RETURNING stored.organization_id, stored.priority, stored.ticket, stored.id
+)
+INSERT INTO octavo.run_queue (organization_id, priority, id, run_id)
+SELECT organization_id, priority, ticket, id FROM moved
+RETURNING run_id
+
+-- name: beat
+-- scope: system
+-- $1 worker, $2 host, $3 pid, $4 runs under way, $5 whether it drains; $6 organizations and $7 ids of its runs. A sign
+-- of life need not be durable. Gives the runs that it has no more, and those that it shall give up.
+WITH seen AS (
+    INSERT INTO octavo.run_worker AS worker (id, host, pid, running, draining)
+    SELECT $1::uuid, $2::text, $3::integer, $4::integer, $5::boolean
+    FROM set_config('synchronous_commit', 'off', true)
+    ON CONFLICT (id) DO UPDATE SET
+        seen_at = clock_timestamp(), running = excluded.running, draining = excluded.draining
+)
+SELECT mine.id, lease.worker_id IS NULL AS is_lost
+FROM unnest($6::uuid [], $7::uuid []) AS mine (organization_id, id)
+LEFT JOIN octavo.run_lease AS lease
+    ON lease.organization_id = mine.organization_id AND lease.run_id = mine.id AND lease.worker_id = $1
+LEFT JOIN octavo.run AS run ON run.organization_id = mine.organization_id AND run.id = mine.id
+WHERE lease.worker_id IS NULL OR run.cancel_requested
+
+-- name: give_back_strays
+-- scope: system
+-- $1 worker, $2 its runs: a claim whose answer was lost leaves it others, of which it knows nothing.
+WITH
+-- include: now
+,
+given AS MATERIALIZED (
+    SELECT
+        organization_id, run_id, fence, 'queued'::octavo.run_state AS state, NULL::jsonb AS error,
+        0::float8 AS seconds, false AS counted
+    FROM octavo.run_lease
+    WHERE worker_id = $1 AND run_id <> ALL($2::uuid [])
+),
+-- include: returned
+
+-- name: leave
+-- scope: system
+-- $1 worker: it has no run any more.
+DELETE FROM octavo.run_worker WHERE id = $1
+
+-- name: forget_workers
+-- scope: system
+-- $1 seconds without a sign of life: those that have no run any more.
+DELETE FROM octavo.run_worker AS worker
+WHERE
+    worker.seen_at < clock_timestamp() - make_interval(secs => $1::float8)
+    AND NOT EXISTS (SELECT FROM octavo.run_lease AS lease WHERE lease.worker_id = worker.id)
+
+-- name: workers
+-- scope: system
+-- $1 seconds without a sign of life after which one is taken for gone.
+SELECT id, host, pid, started_at, seen_at, running, draining
+FROM octavo.run_worker
+WHERE seen_at >= clock_timestamp() - make_interval(secs => $1::float8)
+ORDER BY started_at
+
+-- name: keep_step
+-- $2 run, $3 fence, $4 step, $5 attempt, $6 output, $7 started, $8 ended. The lease is locked, so that it cannot be
+-- lost before this is committed.
+WITH held AS (
+    SELECT organization_id, run_id
+    FROM octavo.run_lease
+    WHERE organization_id = $1::octavo.organization AND run_id = $2 AND fence = $3
+    FOR SHARE
+)
+INSERT INTO octavo.run_step (organization_id, run_id, name, attempt, output, started_at, ended_at)
+SELECT organization_id, run_id, $4, $5, $6, $7, $8 FROM held
+ON CONFLICT (organization_id, run_id, name) DO UPDATE SET
+    attempt = excluded.attempt, output = excluded.output, started_at = excluded.started_at, ended_at = excluded.ended_at
+RETURNING true AS kept
+
+-- name: finished_steps
+-- $2 run.
+SELECT name, attempt, output, started_at, ended_at
+FROM octavo.run_step
+WHERE organization_id = $1::octavo.organization AND run_id = $2
+
+-- name: renew_run
+-- $2 run, $3 worker, $4 seconds: the lease of a run inside its caller's process.
+UPDATE octavo.run_lease
+SET expires_at = clock_timestamp() + make_interval(secs => $4::float8)
+WHERE organization_id = $1::octavo.organization AND run_id = $2 AND worker_id = $3
+RETURNING true AS renewed
+
+-- name: try_again
+-- $2 run, $3 fence, $4 error, $5 seconds until then: the next attempt of a run inside its caller's process.
+WITH
+-- include: now
+,
+held AS (
+    UPDATE octavo.run_lease
+    SET fence = fence + 1
+    WHERE organization_id = $1::octavo.organization AND run_id = $2 AND fence = $3
+    RETURNING organization_id, run_id, fence
+),
+moved AS (
+    UPDATE octavo.run AS stored
+    SET
+        fence = held.fence,
+        attempt = stored.attempt + 1,
+        error = $4::jsonb,
+        -- include: next_place
+    FROM held, now
+    WHERE stored.organization_id = held.organization_id AND stored.id = held.run_id
+    RETURNING stored.*, now.moment
+),
+recorded AS (
+    -- include: event_targets
+    SELECT
+        moment, epoch, position_xid, position_id, organization_id, 'run-' || id, event_sequence, 'run.retrying',
+        document_id, document_version,
+        jsonb_strip_nulls(jsonb_build_object(
+            'pipeline', pipeline, 'pipelineVersion', pipeline_version, 'attempt', attempt - 1,
+            'code', error ->> 'code', 'step', error ->> 'step', 'delaySeconds', $5::float8
+        )),
+        'octavo', 'system'::octavo.actor_kind, session_id, correlation_id, causation_id
+    FROM moved
+)
+SELECT fence FROM moved
+
+-- fragment: steps_so_far
+        coalesce((
+            SELECT jsonb_agg(jsonb_build_object(
+                'name', step.name, 'attempt', step.attempt, 'started_at', step.started_at, 'ended_at', step.ended_at
+            ) ORDER BY step.started_at)
+            FROM octavo.run_step AS step
+            WHERE step.organization_id = stored.organization_id AND step.run_id = stored.id
+        ), '[]') AS steps
+
+-- fragment: given_up
+forgotten AS (
+    DELETE FROM octavo.run_step AS step
+    USING gone
+    WHERE step.organization_id = gone.organization_id AND step.run_id = gone.id
+),
+-- include: history
+
+-- name: cancel_run
+-- $2 actor, $3 its kind, $4 run. One that runs is asked to end, and ends when its worker hears of it.
+WITH
+-- include: now
+,
+known AS MATERIALIZED (
+    SELECT id, ticket FROM octavo.run WHERE organization_id = $1::octavo.organization AND id = $4
+),
+from_queue AS (
+    DELETE FROM octavo.run_queue AS queued
+    USING known
+    WHERE queued.organization_id = $1::octavo.organization AND queued.id = known.ticket AND queued.run_id = known.id
+    RETURNING queued.run_id
+),
+from_delay AS (
+    DELETE FROM octavo.run_delay
+    WHERE organization_id = $1::octavo.organization AND run_id = $4
+    RETURNING run_id
+),
+from_dead AS (
+    DELETE FROM octavo.run_dead
+    WHERE organization_id = $1::octavo.organization AND run_id = $4
+    RETURNING run_id
+),
+ticket AS (
+    SELECT run_id FROM from_queue
+    UNION ALL
+    SELECT run_id FROM from_delay
+    UNION ALL
+    SELECT run_id FROM from_dead
+),
+asked AS (
+    UPDATE octavo.run
+    SET cancel_requested = true
+    WHERE
+        organization_id = $1::octavo.organization AND id = $4 AND state = 'running'
+        AND NOT EXISTS (SELECT FROM ticket)
+    RETURNING id
+),
+gone AS (
+    DELETE FROM octavo.run AS stored
+    USING ticket, now
+    WHERE stored.organization_id = $1::octavo.organization AND stored.id = ticket.run_id
+    RETURNING
+        stored.*, 'cancelled'::octavo.run_state AS end_state, NULL::jsonb AS output, stored.error AS last_error,
+        $2::text AS by, $3::octavo.actor_kind AS by_kind,
+        -- include: steps_so_far
+,
+        -- include: end_place
+),
+-- include: given_up
+SELECT id, 'cancelled' AS done FROM gone
+UNION ALL
+SELECT id, 'asked' AS done FROM asked
+
+-- name: retry_run
+-- $2 actor, $3 its kind, $4 run. A dead run goes to the queue again, with all its attempts before it.
+WITH
+-- include: now
+,
+taken AS (
+    DELETE FROM octavo.run_dead
+    WHERE organization_id = $1::octavo.organization AND run_id = $4
+    RETURNING run_id
+),
+moved AS (
+    UPDATE octavo.run AS stored
+    SET
+        state = 'queued',
+        attempt = 0,
+        cancel_requested = false,
+        ticket = nextval('octavo.run_ticket'),
+        -- include: next_place
+    FROM taken, now
+    WHERE stored.organization_id = $1::octavo.organization AND stored.id = taken.run_id
+    RETURNING stored.*, now.moment
+),
+queued AS (
+    INSERT INTO octavo.run_queue (organization_id, priority, id, run_id)
+    SELECT organization_id, priority, ticket, id FROM moved
+),
+recorded AS (
+    -- include: event_targets
+    SELECT
+        moment, epoch, position_xid, position_id, organization_id, 'run-' || id, event_sequence, 'run.queued',
+        document_id, document_version,
+        jsonb_build_object('pipeline', pipeline, 'pipelineVersion', pipeline_version, 'again', true),
+        $2::text, $3::octavo.actor_kind, session_id, correlation_id, causation_id
+    FROM moved
+)
+SELECT id FROM moved
+
+-- name: purge_dead
+-- $2 actor, $3 its kind, $4 died before, $5 runs at most. They end as failed.
+WITH
+-- include: now
+,
+picked AS MATERIALIZED (
+    SELECT run_id
+    FROM octavo.run_dead
+    WHERE organization_id = $1::octavo.organization AND died_at < $4
+    ORDER BY died_at
+    LIMIT $5
+    FOR UPDATE SKIP LOCKED
+),
+taken AS (
+    DELETE FROM octavo.run_dead AS dead
+    USING picked
+    WHERE dead.organization_id = $1::octavo.organization AND dead.run_id = picked.run_id
+    RETURNING dead.run_id
+),
+gone AS (
+    DELETE FROM octavo.run AS stored
+    USING taken, now
+    WHERE stored.organization_id = $1::octavo.organization AND stored.id = taken.run_id
+    RETURNING
+        stored.*, 'failed'::octavo.run_state AS end_state, NULL::jsonb AS output, stored.error AS last_error,
+        $2::text AS by, $3::octavo.actor_kind AS by_kind,
+        -- include: steps_so_far
+,
+        -- include: end_place
+),
+-- include: given_up
+SELECT id FROM gone
+
+-- name: count_dead
+-- $2 died before.
+SELECT count(*) AS runs
+FROM octavo.run_dead
+WHERE organization_id = $1::octavo.organization AND died_at < $2

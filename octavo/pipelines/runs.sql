@@ -1,0 +1,256 @@
+-- Runs as one organization sees them.
+
+-- name: start_runs
+-- $1 to $6 organization and origin; $7 namespace and $8 type of pipelines, $9 the pipeline's name, $10 a tag or null,
+-- $11 a version or null; arrays of one length: $12 ids, $13 documents, $14 inputs, $15 unique keys; $16 priority, $17
+-- seconds to wait, $18 worker and $19 seconds of its lease, or null: the run waits for a worker. All or none; those
+-- whose key is taken are left out.
+WITH now AS MATERIALIZED (
+    -- The transaction has its xid before it draws a ticket: what is numbered below can be told to be final.
+    SELECT max(number) AS epoch, pg_current_xact_id() AS xid, clock_timestamp() AS moment FROM octavo.epoch
+),
+pipeline AS MATERIALIZED (
+    SELECT
+        named.name, named.id, version.number,
+        CASE WHEN jsonb_typeof(body.value -> 'retry' -> 'attempts') = 'number'
+            THEN least(greatest((body.value -> 'retry' -> 'attempts')::integer, 1), 100) ELSE 1 END AS max_attempts
+    FROM octavo.document AS named
+    INNER JOIN octavo.version AS version
+        ON version.organization_id = $1::octavo.organization
+        AND version.document_id = named.id
+        AND version.number = CASE
+            WHEN $11::integer IS NOT NULL THEN $11
+            WHEN $10::text IS NULL THEN named.version
+            ELSE (
+                SELECT tag.version
+                FROM octavo.tag AS tag
+                WHERE
+                    tag.organization_id = $1::octavo.organization AND tag.document_id = named.id AND tag.name = $10
+            )
+        END
+    INNER JOIN octavo.body AS body
+        ON body.organization_id = $1::octavo.organization AND body.hash = version.body_hash
+    WHERE
+        named.organization_id = $1::octavo.organization
+        AND named.namespace = $7
+        AND named.type = $8
+        AND named.name = $9
+        AND named.deleted_at IS NULL
+),
+item AS MATERIALIZED (
+    SELECT given.*, about.version AS document_version
+    FROM unnest($12::uuid [], $13::uuid [], $14::jsonb [], $15::text []) WITH ORDINALITY
+        AS given (id, document_id, input, unique_key, place)
+    LEFT JOIN octavo.document AS about
+        ON about.organization_id = $1::octavo.organization
+        AND about.id = given.document_id
+        AND about.deleted_at IS NULL
+),
+stored AS (
+    INSERT INTO octavo.run (
+        organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state,
+        input, unique_key, ticket, fence, attempt, max_attempts, created_at, started_at, actor, actor_kind, session_id,
+        correlation_id, causation_id, event_sequence, epoch, position_xid, position_id
+    )
+    SELECT
+        $1::octavo.organization, item.id, pipeline.name, pipeline.id, pipeline.number, item.document_id,
+        item.document_version, $16::smallint,
+        (CASE WHEN $18::uuid IS NOT NULL THEN 'running' WHEN $17::float8 > 0 THEN 'delayed' ELSE 'queued' END)
+            ::octavo.run_state,
+        item.input, item.unique_key, nextval('octavo.run_ticket'),
+        CASE WHEN $18::uuid IS NULL THEN 0 ELSE 1 END, CASE WHEN $18::uuid IS NULL THEN 0 ELSE 1 END,
+        pipeline.max_attempts, now.moment, CASE WHEN $18::uuid IS NOT NULL THEN now.moment END,
+        $2, $3::octavo.actor_kind, $4, $5, $6, 1, now.epoch, now.xid, nextval('octavo.event_position')
+    FROM item, pipeline, now
+    WHERE NOT EXISTS (SELECT FROM item WHERE document_id IS NOT NULL AND document_version IS NULL)
+    ORDER BY item.place
+    ON CONFLICT (organization_id, unique_key) WHERE unique_key IS NOT NULL DO NOTHING
+    RETURNING *
+),
+queued AS (
+    INSERT INTO octavo.run_queue (organization_id, priority, id, run_id)
+    SELECT organization_id, priority, ticket, id FROM stored WHERE state = 'queued'
+),
+delayed AS (
+    INSERT INTO octavo.run_delay (organization_id, run_id, due_at)
+    SELECT organization_id, id, created_at + make_interval(secs => $17::float8) FROM stored WHERE state = 'delayed'
+),
+leased AS (
+    INSERT INTO octavo.run_lease (organization_id, run_id, worker_id, fence, expires_at)
+    SELECT organization_id, id, $18, fence, created_at + make_interval(secs => $19::float8)
+    FROM stored
+    WHERE state = 'running'
+),
+recorded AS (
+    INSERT INTO octavo.event (
+        recorded_at, epoch, position_xid, id, organization_id, stream, sequence, type, document_id, version,
+        data, actor, actor_kind, session_id, correlation_id, causation_id
+    )
+    SELECT
+        created_at, epoch, position_xid, position_id, organization_id, 'run-' || id, 1,
+        CASE WHEN state = 'running' THEN 'run.started' ELSE 'run.queued' END, document_id, document_version,
+        jsonb_build_object('pipeline', pipeline, 'pipelineVersion', pipeline_version, 'priority', priority),
+        actor, actor_kind, session_id, correlation_id, causation_id
+    FROM stored
+)
+SELECT
+    -- include: run_columns
+FROM stored
+
+-- fragment: run_columns
+    id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state, input,
+    NULL::jsonb AS output, error, NULL::jsonb AS steps, attempt, max_attempts, unique_key, created_at, started_at,
+    NULL::timestamptz AS ended_at, actor, actor_kind, session_id, correlation_id, fence, epoch, position_xid,
+    position_id
+
+-- fragment: ended_columns
+    id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state, input,
+    output, error, steps, attempt, max_attempts, NULL::text AS unique_key, created_at, started_at,
+    ended_at, actor, actor_kind, session_id, correlation_id, 0::bigint AS fence, epoch, position_xid, position_id
+
+-- name: look_for_start
+-- $2 namespace, $3 type, $4 pipeline, $5 tag or null, $6 version or null, $7 documents: what a start did not find.
+SELECT
+    EXISTS (SELECT FROM octavo.organization_profile WHERE id = $1::octavo.organization) AS has_organization,
+    named.id IS NOT NULL AS has_pipeline,
+    CASE
+        WHEN $6::integer IS NOT NULL THEN EXISTS (
+            SELECT FROM octavo.version
+            WHERE organization_id = $1::octavo.organization AND document_id = named.id AND number = $6
+        )
+        WHEN $5::text IS NOT NULL THEN EXISTS (
+            SELECT FROM octavo.tag
+            WHERE organization_id = $1::octavo.organization AND document_id = named.id AND name = $5
+        )
+        ELSE true
+    END AS has_version,
+    (
+        SELECT wanted.id
+        FROM unnest($7::uuid []) AS wanted (id)
+        WHERE NOT EXISTS (
+            SELECT FROM octavo.document AS about
+            WHERE about.organization_id = $1::octavo.organization AND about.id = wanted.id AND about.deleted_at IS NULL
+        )
+        LIMIT 1
+    ) AS missing
+FROM (SELECT) AS one
+LEFT JOIN octavo.document AS named
+    ON named.organization_id = $1::octavo.organization
+    AND named.namespace = $2
+    AND named.type = $3
+    AND named.name = $4
+    AND named.deleted_at IS NULL
+
+-- name: runs_by_key
+-- $2 unique keys.
+SELECT
+    -- include: run_columns
+FROM octavo.run
+WHERE organization_id = $1::octavo.organization AND unique_key = ANY($2::text [])
+
+-- name: find_run
+-- $2 run.
+SELECT
+    -- include: run_columns
+FROM octavo.run
+WHERE organization_id = $1::octavo.organization AND id = $2
+UNION ALL
+SELECT
+    -- include: ended_columns
+FROM octavo.run_history
+WHERE organization_id = $1::octavo.organization AND id = $2
+
+-- name: list_runs
+-- $2 id to go back from, $3 runs to look at, $4 states, $5 pipeline, $6 document: null for all; $7 runs at most. Newest
+-- first. The first row is no run (its state is null): where the next page goes on, if there is more to look at.
+WITH looked AS MATERIALIZED (
+    (
+        SELECT
+            -- include: run_columns
+        FROM octavo.run
+        WHERE
+            organization_id = $1::octavo.organization AND id < $2
+            AND ($6::uuid IS NULL OR document_id = $6)
+        ORDER BY id DESC
+        LIMIT $3
+    )
+    UNION ALL
+    (
+        SELECT
+            -- include: ended_columns
+        FROM octavo.run_history
+        WHERE
+            organization_id = $1::octavo.organization AND id < $2
+            AND ($6::uuid IS NULL OR document_id = $6)
+        ORDER BY id DESC
+        LIMIT $3
+    )
+    ORDER BY id DESC
+    LIMIT $3
+)
+SELECT
+    (SELECT CASE WHEN count(*) = $3 THEN min(id::text)::uuid END FROM looked) AS last_looked,
+    found.*
+FROM (SELECT) AS one
+LEFT JOIN (
+    SELECT *
+    FROM looked
+    WHERE ($4::octavo.run_state [] IS NULL OR state = ANY($4)) AND ($5::text IS NULL OR pipeline = $5)
+    ORDER BY id DESC
+    LIMIT $7
+) AS found ON true
+ORDER BY found.id DESC
+
+-- name: dead_runs
+-- $2 runs at most: the ones that died last first.
+SELECT
+    -- include: run_columns
+FROM octavo.run
+WHERE
+    organization_id = $1::octavo.organization
+    AND id = ANY(ARRAY(
+        SELECT run_id
+        FROM octavo.run_dead
+        WHERE organization_id = $1::octavo.organization
+        ORDER BY died_at DESC
+        LIMIT $2
+    ))
+ORDER BY position_xid DESC, position_id DESC
+
+-- name: stats
+-- $2 and $3 the ids between which runs were started, $4 pipeline or null. What it says is counted, never kept.
+WITH one AS (
+    SELECT pipeline, pipeline_version, state, attempt, created_at, started_at, ended_at
+    FROM octavo.run_history
+    WHERE organization_id = $1::octavo.organization AND id >= $2 AND id < $3 AND ($4::text IS NULL OR pipeline = $4)
+    UNION ALL
+    SELECT pipeline, pipeline_version, state, attempt, created_at, started_at, NULL::timestamptz AS ended_at
+    FROM octavo.run
+    WHERE organization_id = $1::octavo.organization AND id >= $2 AND id < $3 AND ($4::text IS NULL OR pipeline = $4)
+)
+SELECT
+    pipeline, pipeline_version AS version,
+    count(*) AS runs,
+    count(*) FILTER (WHERE state = 'completed') AS completed,
+    count(*) FILTER (WHERE state = 'failed') AS failed,
+    count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
+    count(*) FILTER (WHERE state = 'dead') AS dead,
+    count(*) FILTER (WHERE state = 'queued') AS queued,
+    count(*) FILTER (WHERE state = 'delayed') AS delayed,
+    count(*) FILTER (WHERE state = 'running') AS running,
+    coalesce(sum(greatest(attempt - 1, 0)), 0)::bigint AS retries,
+    percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - started_at)::float8)
+        FILTER (WHERE state = 'completed') AS took,
+    percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - created_at)::float8)
+        FILTER (WHERE started_at IS NOT NULL) AS waited
+FROM one
+GROUP BY pipeline, pipeline_version
+ORDER BY pipeline, pipeline_version
+
+-- name: pipeline_body
+-- $2 pipeline's document, $3 version.
+SELECT body.value AS body
+FROM octavo.version AS version
+INNER JOIN octavo.body AS body
+    ON body.organization_id = $1::octavo.organization AND body.hash = version.body_hash
+WHERE version.organization_id = $1::octavo.organization AND version.document_id = $2 AND version.number = $3

@@ -1,0 +1,179 @@
+"""Runs: executions of pipelines, as a reader sees them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from octavo.values.actor import Actor
+from octavo.values.json import decode
+from octavo.values.position import Position
+
+State = Literal["queued", "delayed", "running", "dead", "completed", "failed", "cancelled"]
+STATES: tuple[State, ...] = ("queued", "delayed", "running", "dead", "completed", "failed", "cancelled")
+ENDED: frozenset[State] = frozenset({"completed", "failed", "cancelled"})
+MOST_URGENT = 9
+PRIORITY = 5
+MAX_INPUT_BYTES = 1024 * 1024
+MAX_RUNS = 10_000
+
+
+class StepDone(msgspec.Struct, frozen=True, kw_only=True):
+    """A step that ended: when, and in which attempt of its run; `component` is its name and version."""
+
+    name: str
+    attempt: int
+    started_at: datetime
+    ended_at: datetime
+    component: str = ""
+
+    @property
+    def took_seconds(self) -> float:
+        """How long it took."""
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution of a pipeline.
+
+    Attributes:
+        pipeline_version: the version of the pipeline it uses, whatever becomes of the pipeline meanwhile.
+        document_version: the version of the document it reads.
+        priority: 0 to 9, 9 is the most urgent.
+        state: queued; delayed until its time or its next attempt; running; dead: it failed as often as it may, and
+            waits for `retry` or `purge`; completed, failed and cancelled are ends.
+        attempt: the attempts that were begun, of `max_attempts`.
+        steps: those that ended, in the order in which they did.
+        changed: False when a run with this unique key was there already, and is this one.
+        position: of its last event in the log.
+    """
+
+    id: UUID
+    pipeline: str
+    pipeline_id: UUID
+    pipeline_version: int
+    document_id: UUID | None
+    document_version: int | None
+    priority: int
+    state: State
+    attempt: int
+    max_attempts: int
+    unique_key: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    actor: Actor
+    session: str | None
+    correlation: str | None
+    position: Position
+    steps: tuple[StepDone, ...] = ()
+    changed: bool = True
+    raw_input: bytes = b"{}"
+    raw_output: bytes | None = None
+    raw_error: bytes | None = None
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """What it was started with."""
+        given: dict[str, Any] = decode(self.raw_input)
+        return given
+
+    @property
+    def output(self) -> dict[str, dict[str, Any]] | None:
+        """The outputs of its steps by their names, once it completed."""
+        return None if self.raw_output is None else decode(self.raw_output)
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        """Why the last attempt failed: `code`, `message`, and `step` if one did."""
+        return None if self.raw_error is None else decode(self.raw_error)
+
+    @property
+    def waited_seconds(self) -> float | None:
+        """From its start until a worker first took it."""
+        return None if self.started_at is None else (self.started_at - self.created_at).total_seconds()
+
+    @property
+    def took_seconds(self) -> float | None:
+        """From then until its end, with the waits between attempts."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing will happen to it any more."""
+        return self.state in ENDED
+
+    def as_dict(self) -> dict[str, Any]:
+        """The run as plain data."""
+        return {
+            "id": str(self.id),
+            "pipeline": self.pipeline,
+            "pipeline_version": self.pipeline_version,
+            "document_id": str(self.document_id) if self.document_id else None,
+            "document_version": self.document_version,
+            "priority": self.priority,
+            "state": self.state,
+            "attempt": self.attempt,
+            "max_attempts": self.max_attempts,
+            "unique_key": self.unique_key,
+            "created_at": self.created_at.isoformat(),
+            "started_at": self.started_at.isoformat() if self.started_at else None,
+            "ended_at": self.ended_at.isoformat() if self.ended_at else None,
+            "waited_seconds": self.waited_seconds,
+            "took_seconds": self.took_seconds,
+            "input": self.input,
+            "output": self.output,
+            "error": self.error,
+            "steps": [msgspec.to_builtins(step) for step in self.steps],
+            "actor": str(self.actor),
+            "position": str(self.position),
+            "changed": self.changed,
+        }
+
+
+class RunPage(msgspec.Struct, frozen=True):
+    """Some runs, newest first; `before` is where the next page begins, and None when there are no more."""
+
+    runs: list[Run]
+    before: UUID | None
+
+
+class PipelineStats(msgspec.Struct, frozen=True, kw_only=True):
+    """How the runs of one version of a pipeline went, counted from the runs themselves.
+
+    Attributes:
+        retries: attempts beyond the first.
+        took_p50_seconds, took_p95_seconds: of completed runs, from the first start on; None without any.
+        waited_p50_seconds, waited_p95_seconds: until a worker took them.
+    """
+
+    pipeline: str
+    version: int
+    runs: int
+    completed: int
+    failed: int
+    cancelled: int
+    dead: int
+    queued: int
+    delayed: int
+    running: int
+    retries: int
+    took_p50_seconds: float | None
+    took_p95_seconds: float | None
+    waited_p50_seconds: float | None
+    waited_p95_seconds: float | None
+
+    @property
+    def success_rate(self) -> float | None:
+        """Completed of those that completed or failed for good."""
+        decided = self.completed + self.failed + self.dead
+        return self.completed / decided if decided else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as plain data."""
+        return {**msgspec.structs.asdict(self), "success_rate": self.success_rate}

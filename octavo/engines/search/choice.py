@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from octavo.engines.search import opensearch_address
+from octavo.engines.search.opensearch import OpenSearchEngine
 from octavo.engines.search.postgres import PostgresSearch
 from octavo.engines.search.tantivy import TantivySearch
 from octavo.errors import InvalidSetting
@@ -62,7 +64,7 @@ def _kind(url: str) -> Kind:
 def _no_engine(url: str) -> InvalidSetting:
     return InvalidSetting(
         f"search = {url!r} names no engine",
-        remedy="give postgres, or tantivy:DIR with a folder of this machine",
+        remedy="give postgres, tantivy:DIR with a folder of this machine, or opensearch://HOST:PORT",
         setting="search",
     )
 
@@ -86,6 +88,21 @@ def _folder_lease(url: str) -> str:
     return f"search in {hashlib.sha256(place).hexdigest()[:16]}"
 
 
+def _cluster_lease(url: str) -> str:
+    """One for each place in a cluster, however it is spoken to."""
+    where = opensearch_address.parse(url)
+    place = f"{sorted(where.hosts)}/{where.prefix}".encode()
+    return f"search in {hashlib.sha256(place).hexdigest()[:16]}"
+
+
+def _cluster(url: str, record: Record, logins: Logins) -> SearchEngine:
+    places = opensearch_address.parse(url).places
+    login = next((logins[place] for place in places if place in logins), None)
+    return OpenSearchEngine(record, url, login)
+
+
+_CLUSTER = Kind(opensearch_address.spelt, _cluster, _cluster_lease)
+
 _KINDS = {
     "postgres": Kind(_inside, lambda _, record, __: PostgresSearch(record), lambda _: "search"),
     "tantivy": Kind(
@@ -93,4 +110,5 @@ _KINDS = {
         lambda url, record, _: TantivySearch(record, _folder(url)),
         _folder_lease,
     ),
+    **dict.fromkeys(opensearch_address.SCHEMES, _CLUSTER),
 }

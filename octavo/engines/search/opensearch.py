@@ -21,18 +21,30 @@ from octavo.engines.search.candidates import EVERYTHING, FIRST_LOOK, FURTHER, fi
 from octavo.engines.search.life import life_of
 from octavo.engines.search.meaning import Meaning, marked, meaning
 from octavo.engines.search.opensearch_address import parse
-from octavo.engines.search.opensearch_client import Cluster, Login, NotThere
+from octavo.engines.search.opensearch_client import Cluster, NotThere
 from octavo.engines.search.opensearch_documents import DOCUMENT, PARKED, Shown, ShownPassage, mark
-from octavo.engines.search.opensearch_index import OpenSearchIndex, Standing, taken_over
-from octavo.engines.search.opensearch_query import Builder, Clause
+from octavo.engines.search.opensearch_index import OpenSearchIndex, Stand, taken_over
+from octavo.engines.search.opensearch_query import APART, WEIGHED, Builder, Clause
 from octavo.engines.search.opensearch_writes import Writes
 from octavo.engines.search.prepared import prepared
-from octavo.engines.search.word_forms import WordForms
+from octavo.engines.search.word_forms import WordForms, words_of
 from octavo.errors import Unavailable
 from octavo.postgres.pool import Row
 from octavo.postgres.record import Record
-from octavo.roles.search import MATCH_START, Change, Found, Match, Matching, Order, Place, Query
+from octavo.roles.search import (
+    MATCH_START,
+    Change,
+    Explanation,
+    Found,
+    Match,
+    Matching,
+    Order,
+    Place,
+    Query,
+    Standing,
+)
 from octavo.roles.state import Cursor, Digest, Parked
+from octavo.values.login import Login
 
 # What one answer holds at most; OpenSearch's own limit, unless it is told otherwise.
 AT_ONCE = 10_000
@@ -59,17 +71,24 @@ class Question(msgspec.Struct, frozen=True):
     """A search under way: what is asked, what it means, and where the index stands that answers."""
 
     query: Query
-    standing: Standing
+    standing: Stand
     meaning: Meaning
     builder: Builder
 
 
 class Best(msgspec.Struct, frozen=True):
-    """What is shown of a document: its best passage for a query, with what matches between marks."""
+    """What is shown of a document: its best passage for a query, with what matches between marks.
+
+    Attributes:
+        standing: `part:word` of words in title, preview and description, if an explanation is asked for.
+        apart: no passage matches by itself.
+    """
 
     shown: Shown
     passage: ShownPassage
     highlight: str
+    standing: Sequence[str]
+    apart: bool = False
 
 
 class OpenSearchEngine:
@@ -78,7 +97,7 @@ class OpenSearchEngine:
     Args:
         record: says what is live, and knows the dictionaries.
         url: where the cluster is; see `opensearch_address`.
-        login: user and password; None for none.
+        login: None for none.
 
     Raises:
         InvalidSetting: the URL. MissingExtra: the client library is not installed.
@@ -324,7 +343,9 @@ class OpenSearchEngine:
     ) -> Found:
         best = await self._best(question, [one.id for one, _, _ in hits])
         return Found(
-            matches=[_match(one, row, value, best[one.id]) for one, row, value in hits if one.id in best],
+            matches=[
+                _match(question, one, row, value, best[one.id]) for one, row, value in hits if one.id in best
+            ],
             more=more,
             capped=capped,
             cursor=question.standing.cursor,
@@ -334,7 +355,8 @@ class OpenSearchEngine:
         """The best passage of each document; nothing of one that was removed meanwhile."""
         found = await self._best_having(question, documents, question.builder.together())
         if left := [document for document in documents if document not in found]:
-            found |= await self._best_having(question, left, question.builder.anything())
+            others = await self._best_having(question, left, question.builder.anything())
+            found |= {id: msgspec.structs.replace(best, apart=True) for id, best in others.items()}
         return found
 
     async def _best_having(
@@ -391,7 +413,7 @@ async def _pages(
         asked["search_after"] = hits[-1]["sort"]
 
 
-def _match(one: Candidate, row: Row, value: float | bytes, best: Best) -> Match:
+def _match(question: Question, one: Candidate, row: Row, value: float | bytes, best: Best) -> Match:
     passage = best.passage
     return Match(
         id=one.id,
@@ -407,6 +429,25 @@ def _match(one: Candidate, row: Row, value: float | bytes, best: Best) -> Match:
         end=passage.end,
         highlight=best.highlight,
         place=Place(0, value, one.id),
+        explanation=_explanation(question, one, row["type"], best) if question.query.explain else None,
+    )
+
+
+def _explanation(question: Question, one: Candidate, type: str, best: Best) -> Explanation:
+    """Why a document has its score: the words that stand in it, and the factors."""
+    forms = {best.passage.forms.get(word, word) for word in words_of(best.passage.text)}
+    meaning = question.meaning
+    words = {word: word in forms for word in sorted(meaning.whole_forms)}
+    words |= {f"{start}*": any(form.startswith(start) for form in forms) for start in meaning.beginnings}
+    found = [
+        Standing(word, [part for part in WEIGHED if f"{part}:{word}" in best.standing] + ["text"] * in_text)
+        for word, in_text in words.items()
+    ]
+    boost, apart = question.query.boosts.get(type, 1.0), APART if best.apart else 1.0
+    factors = {"words": one.score / boost / apart, "apart": apart, "boost": boost}
+    return Explanation(
+        found=[one for one in found if one.parts],
+        factors={name: factor for name, factor in factors.items() if name == "words" or factor != 1.0},
     )
 
 
@@ -419,7 +460,8 @@ def _best_of(hit: Mapping[str, Any], asked: Meaning) -> Best:
     ]
     highlights = [marked(one.text, one.forms, asked) for one in passages]
     best = max(range(len(passages)), key=lambda at: highlights[at].count(MATCH_START))
-    return Best(msgspec.convert(hit["_source"]["shown"], Shown), passages[best], highlights[best])
+    shown = msgspec.convert(hit["_source"]["shown"], Shown)
+    return Best(shown, passages[best], highlights[best], hit.get("matched_queries", ()))
 
 
 def _of(organization: UUID | None) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Annotated
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -61,14 +61,21 @@ class Address(msgspec.Struct, frozen=True):
     tuning: Tuning
 
     @property
+    def places(self) -> list[str]:
+        """The nodes as `host:port`."""
+        return [f"{_bracketed(host)}:{port}" for host, port in self.hosts]
+
+    @property
     def name(self) -> str:
         """The cluster in a message."""
-        return ", ".join(f"{_bracketed(host)}:{port}" for host, port in self.hosts)
+        return ", ".join(self.places)
 
 
-def is_address(setting: str) -> bool:
-    """Whether a setting is meant to name such a cluster."""
-    return setting.partition("://")[0] in SCHEMES
+def spelt(setting: str) -> str:
+    """The setting in its one spelling: with ports, prefix, and options in order; raises `InvalidSetting`."""
+    address, parts = parse(setting), urlsplit(setting)
+    options = urlencode(sorted(parse_qsl(parts.query, keep_blank_values=True)))
+    return f"{parts.scheme}://{','.join(address.places)}/{address.prefix}{'?' if options else ''}{options}"
 
 
 def parse(setting: str) -> Address:

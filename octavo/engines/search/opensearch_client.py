@@ -19,10 +19,9 @@ import msgspec
 
 from octavo.engines.search.opensearch_address import Address
 from octavo.errors import AccessDenied, InvalidSetting, MissingExtra, OctavoError, StorageFault, Unavailable
+from octavo.values.login import Login
 
 _LOGGER, _QUIET = "opensearch", logging.NullHandler()
-
-Login = tuple[str, str]
 
 _DENIED = (401, 403)
 _BLOCKED = "cluster_block_exception"
@@ -67,7 +66,7 @@ class Cluster:
 
     Args:
         address: where it is.
-        login: user and password; None for none.
+        login: None for none.
 
     Raises:
         MissingExtra: the client library is not installed.
@@ -204,7 +203,7 @@ class Cluster:
             address = self._address
             self._client = library().AsyncOpenSearch(
                 hosts=[{"host": host, "port": port, "use_ssl": address.tls} for host, port in address.hosts],
-                http_auth=self._login,
+                http_auth=self._login and (self._login.user, self._login.password),
                 maxsize=address.tuning.connections,
                 timeout=address.tuning.timeout,
                 max_retries=0,

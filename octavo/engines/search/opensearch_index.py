@@ -42,7 +42,7 @@ class _Place(msgspec.Struct, frozen=True):
     claim: UUID
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Stand(msgspec.Struct, frozen=True):
     """Where the engine stands, in which index, and which state of its document says so."""
 
     index: str
@@ -66,7 +66,7 @@ class Languages(msgspec.Struct, frozen=True):
 class Look(msgspec.Struct, frozen=True):
     """Where the engine stands, and the languages of some organizations, read at once."""
 
-    standing: Standing
+    standing: Stand
     languages: Mapping[UUID, Languages]
 
 
@@ -87,7 +87,7 @@ class OpenSearchIndex:
         self._tuning = address.tuning
         self._shard = shard
 
-    async def standing(self) -> Standing:
+    async def standing(self) -> Stand:
         """Where the engine stands; a new index is made if there is none."""
         return (await self.look()).standing
 
@@ -102,7 +102,7 @@ class OpenSearchIndex:
             remedy="delete the index: it is filled again from the record",
         )
 
-    async def claim(self, before: Cursor) -> Standing:
+    async def claim(self, before: Cursor) -> Stand:
         """Take the engine over, to fill it from where it stands.
 
         Raises:
@@ -117,12 +117,12 @@ class OpenSearchIndex:
             )
         return await self._put(standing, before)
 
-    async def demand(self, claimed: Standing) -> None:
+    async def demand(self, claimed: Stand) -> None:
         """Raise `Conflict` if another process has claimed the engine since."""
         if await self.standing() != claimed:
             raise taken_over()
 
-    async def move(self, claimed: Standing, after: Cursor) -> None:
+    async def move(self, claimed: Stand, after: Cursor) -> None:
         """Move the cursor; raises `Conflict` if another process has claimed the engine since."""
         await self._put(claimed, after)
 
@@ -199,11 +199,11 @@ class OpenSearchIndex:
             raise NotThere(index)
         return items
 
-    async def _put(self, standing: Standing, cursor: Cursor) -> Standing:
+    async def _put(self, standing: Stand, cursor: Cursor) -> Stand:
         done = await self._write_standing(standing.index, cursor, "index", **standing.unchanged)
         if done is None:
             raise taken_over()
-        return Standing(standing.index, cursor, done["_seq_no"], done["_primary_term"])
+        return Stand(standing.index, cursor, done["_seq_no"], done["_primary_term"])
 
     async def _write_standing(
         self, index: str, cursor: Cursor, action: str, **demands: int
@@ -310,11 +310,11 @@ _MAPPINGS: dict[str, Any] = {
 }
 
 
-def _standing(found: Mapping[str, Any]) -> Standing:
+def _standing(found: Mapping[str, Any]) -> Stand:
     place = msgspec.convert(found["_source"][_STANDING], _Place)
     position = Position(place.shard, place.epoch, place.xid, place.id)
     cursor = Cursor(place.generation, position, place.scanned)
-    return Standing(found["_index"], cursor, found["_seq_no"], found["_primary_term"])
+    return Stand(found["_index"], cursor, found["_seq_no"], found["_primary_term"])
 
 
 def _languages(found: Mapping[str, Any]) -> Languages:

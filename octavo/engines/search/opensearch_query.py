@@ -23,10 +23,12 @@ Clause = dict[str, Any]
 
 _TEXT = "passages.text"
 
-WEIGHTS = {"title": 11.0, "preview": 4.4, "description": 2.2}
+WEIGHED = ("title", "preview", "description")
+# How many times its rarity a word adds where it stands in what weighs 1: somewhat more than it can in a passage.
+_RARITIES = 1.1
 # What OpenSearch takes at most, unless it is told otherwise, with some to spare.
 MOST_CLAUSES = 1_000
-_APART = 0.01
+APART = 0.01
 # Of a word that resembles one in a language without a dictionary: what stays of it, and what it is worth.
 _STEM, _SHORTEST_STEM, _ROUGH = 0.6, 3, 0.05
 # Words that the last one of a phrase may become.
@@ -60,7 +62,8 @@ class Builder:
         wanted += [self._apart(terms) for terms in groups if len(terms) > 1]
         wanted += [_in_passage(self._resembling(words)) for words in meaning.rough if words]
         excluded = [_in_passage(self._term(term, _TEXT)) for term in meaning.excluded]
-        query = {"bool": {"must": [_any(wanted)], "must_not": excluded, "filter": self._narrowed()}}
+        scored = self._boosted(_any(wanted))
+        query = {"bool": {"must": [scored], "must_not": excluded, "filter": self._narrowed()}}
         _demand_few_clauses(query)
         return query
 
@@ -81,17 +84,43 @@ class Builder:
         keys = [key(self._query.organization, document) for document in documents]
         inner = {"size": _BEST, "_source": ["passages.shown"]}
         passages = _in_passage(having, inner_hits=inner)
-        return {"bool": {"filter": [{"ids": {"values": keys}}], "must": [passages]}}
+        told = self.standing() if self._query.explain else []
+        return {"bool": {"filter": [{"ids": {"values": keys}}], "must": [passages], "should": told}}
+
+    def standing(self) -> list[Clause]:
+        """Which words stand in title, preview and description of a document, as names of what matches it."""
+        asked = [("term", form, form) for form in sorted(self._meaning.whole_forms)]
+        asked += [("prefix", form, f"{form}*") for form in self._meaning.beginnings]
+        return [
+            {kind: {part: {"value": fitting(self._mark + form), "boost": 0.0, "_name": f"{part}:{name}"}}}
+            for kind, form, name in asked
+            for part in WEIGHED
+        ]
+
+    def _boosted(self, scored: Clause) -> Clause:
+        """What matches, worth more or less by its type."""
+        if not self._query.boosts:
+            return scored
+        functions = [
+            {"filter": {"term": {"type": type}}, "weight": factor}
+            for type, factor in self._query.boosts.items()
+        ]
+        return {"function_score": {"query": scored, "functions": functions, "boost_mode": "multiply"}}
 
     def _together(self, terms: Sequence[Asked]) -> Clause:
+        weights = self._query.weights
         weighed = [
-            self._term(term, field, boost=weight) for term in terms for field, weight in WEIGHTS.items()
+            self._term(term, part, boost=weight * _RARITIES)
+            for term in terms
+            for part in WEIGHED
+            if (weight := getattr(weights, part)) > weights.text
         ]
-        passage = _in_passage(_all([self._term(term, _TEXT) for term in terms]))
+        passage = _in_passage(_all([self._term(term, _TEXT, boost=weights.text) for term in terms]))
         return {"bool": {"must": [passage], "should": weighed}}
 
     def _apart(self, terms: Sequence[Asked]) -> Clause:
-        anywhere = [_in_passage(self._term(term, _TEXT, boost=_APART)) for term in terms]
+        boost = APART * self._query.weights.text
+        anywhere = [_in_passage(self._term(term, _TEXT, boost=boost)) for term in terms]
         return {"bool": {"must": anywhere}}
 
     def _term(self, term: Asked, field: str, boost: float = 1.0) -> Clause:

@@ -17,7 +17,7 @@ import msgspec
 
 from octavo.engines.search.opensearch_client import TooLarge
 from octavo.engines.search.opensearch_documents import ORGANIZATION, key, of_document, of_parked
-from octavo.engines.search.opensearch_index import Languages, OpenSearchIndex, Standing, taken_over, unchanged
+from octavo.engines.search.opensearch_index import Languages, OpenSearchIndex, Stand, taken_over, unchanged
 from octavo.engines.search.prepared import Prepared
 from octavo.errors import OctavoError
 from octavo.roles.search import Change
@@ -59,7 +59,7 @@ class Writes:
         bulk_bytes: of one request, about.
     """
 
-    def __init__(self, index: OpenSearchIndex, claimed: Standing, *, bulk_bytes: int) -> None:
+    def __init__(self, index: OpenSearchIndex, claimed: Stand, *, bulk_bytes: int) -> None:
         self._index = index
         self._claimed = claimed
         self._bulk_bytes = bulk_bytes

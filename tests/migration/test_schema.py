@@ -27,7 +27,9 @@ async def test_schema_sql_makes_exactly_what_it_says(server: Server, record):
     """It is valid SQL that stands on its own, next to the roles and extensions."""
     async with empty_database(server) as name:
         async with administrator(server, name) as admin:
-            await admin.execute("CREATE EXTENSION btree_gin; CREATE EXTENSION pg_trgm")
+            await admin.execute(
+                "CREATE EXTENSION btree_gin; CREATE EXTENSION pg_trgm; CREATE EXTENSION vector"
+            )
             await admin.execute("SET check_function_bodies = off")
             await admin.execute(SCHEMA.read_text("utf-8"))
 

@@ -53,14 +53,8 @@ _NARROWED = {
     "created_to": "passage.created_at <= ${place}::timestamptz",
 }
 # Whether a passage's document passes a filter: asked of all documents, or of each passage as an index brings it.
-_OF_ALL = (
-    "passage.document_id IN (SELECT lookup.document_id FROM octavo.lookup"
-    " WHERE lookup.organization_id = $1::octavo.organization AND {condition})"
-)
-_OF_EACH = (
-    "EXISTS (SELECT FROM octavo.lookup WHERE lookup.organization_id = $1::octavo.organization"
-    " AND lookup.document_id = passage.document_id AND {condition} OFFSET 0)"
-)
+_OF_ALL = "passage.document_id IN (SELECT filtered.document_id FROM filtered)"
+_OF_EACH = "EXISTS (SELECT FROM filtered WHERE filtered.document_id = passage.document_id OFFSET 0)"
 
 
 class _Way(msgspec.Struct, frozen=True):
@@ -203,8 +197,7 @@ class PostgresVectors:
             1 - query.least_similarity,
             list(query.without),
         ]
-        narrowed, each = _narrowed(query, arguments)
-        text = way.statement.format(narrowed=narrowed, each=each, is_exact=way.is_exact, **way.named)
+        text = way.statement.format(is_exact=way.is_exact, **_narrowed(query, arguments), **way.named)
         rows = await self._record.app.fetch(text, *arguments)
         return self._read(query, rows)
 
@@ -257,8 +250,8 @@ def _is_narrowed(query: NearestQuery) -> bool:
     return query.condition is not None or any(getattr(query, name) is not None for name in _NARROWED)
 
 
-def _narrowed(query: NearestQuery, arguments: list[object]) -> tuple[str, str]:
-    """What narrows the search as conditions over `passage`, of all and of each; values go into the arguments."""
+def _narrowed(query: NearestQuery, arguments: list[object]) -> dict[str, str]:
+    """What narrows the search, as the statements name it; its values are added to the arguments."""
     conditions = ["true"]
     for name, condition in _NARROWED.items():
         value = getattr(query, name)
@@ -267,11 +260,11 @@ def _narrowed(query: NearestQuery, arguments: list[object]) -> tuple[str, str]:
             conditions.append(condition.format(place=len(arguments)))
     narrowed = " AND ".join(conditions)
     if query.condition is None:
-        return narrowed, narrowed
+        return {"narrowed": narrowed, "each": narrowed, "condition": "true"}
     condition, values = query.condition(len(arguments) + 1)
     arguments.extend(values)
-    of_all, of_each = (f"{narrowed} AND {form.format(condition=condition)}" for form in (_OF_ALL, _OF_EACH))
-    return of_all, of_each
+    of_all, of_each = f"{narrowed} AND {_OF_ALL}", f"{narrowed} AND {_OF_EACH}"
+    return {"narrowed": of_all, "each": of_each, "condition": condition}
 
 
 def _near(row: Row) -> Near:

@@ -2,7 +2,8 @@
 -- the answer, $5 name and $6 version of the model, $7 the greatest distance, $8 documents that are not wanted; then the
 -- values of what narrows the search. {narrowed} and {each} are made of conditions over `passage`, which only leakproof functions
 -- ask: row-level security leaves such statements their indexes. {shelf} and {dimensions} are numbers: an
--- approximate index serves statements that name its shelf.
+-- approximate index serves statements that name its shelf. {condition} is a filter over octavo.lookup, to which only
+-- total expressions may be applied: see migration 0001.
 
 -- fragment: engine
 engine AS MATERIALIZED (
@@ -18,6 +19,9 @@ shelf AS MATERIALIZED (
 ),
 asked AS MATERIALIZED (
     SELECT $2::real []::halfvec AS vector
+),
+filtered AS NOT MATERIALIZED (
+    SELECT document_id FROM octavo.lookup WHERE organization_id = $1::octavo.organization AND {condition}
 )
 
 -- fragment: passing

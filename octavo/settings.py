@@ -52,7 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         Meta(
             description="First engine of the search role: `postgres`, `tantivy:DIR`, an index in a folder of this "
-            "machine, or `opensearch://HOST:PORT/PREFIX`, a cluster. Later ones by `octavo engines promote`. Empty: whichever serves, at first `postgres`."
+            "machine, or `opensearch://HOST:PORT/PREFIX`, a cluster. Later ones by `octavo engines promote`. "
+            "Empty: whichever serves, at first `postgres`."
         ),
     ] = ""
     vectors: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -370,16 +370,23 @@ class Octavo:
         """Ingest files, and every change as it comes, for the default organization; see `Workspace.watch`."""
         return self.default.watch(*paths, **options)
 
-    async def drain(self, timeout_seconds: float = DRAIN_SECONDS) -> None:
+    async def drain(
+        self, timeout_seconds: float = DRAIN_SECONDS, *, roles: Collection[str] | None = None
+    ) -> None:
         """Bring every engine to the end of the log, or wait until the process that keeps it has.
+
+        Args:
+            timeout_seconds: for each.
+            roles: only the engines of these, as `search` and `analytics`.
 
         Raises:
             PositionTimeout: one is not there in time.
         """
         record = self._open_record
         feed = Feed(record.system, self._open_parts.wakeup, shard=record.shard)
-        for runner in self.projections.values():
-            await _drain(runner, feed, timeout_seconds)
+        for name, runner in list(self.projections.items()):
+            if roles is None or name.partition(" ")[0] in roles:
+                await _drain(runner, feed, timeout_seconds)
 
     async def maintain(self, *, dry_run: bool = False, progress: Progress = silent) -> list[Done]:
         """Every task of maintenance once, now; they are also done by themselves when they are due.

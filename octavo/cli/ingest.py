@@ -87,7 +87,7 @@ def ingest(
                 summary = await read_with_progress(
                     view, texts, urls=urls, allow_private=allow_private, **chosen
                 )
-            await db.drain()
+            await db.drain(roles=("search", "vectors"))
             return summary
 
     if watch:
@@ -128,7 +128,7 @@ async def _watch(
 
 async def _show_batch(db: Octavo, summary: Summary, *, as_json: bool) -> None:
     """What is told can be found."""
-    await db.drain()
+    await db.drain(roles=("search", "vectors"))
     if as_json:
         print_line(summary.as_dict())
     else:

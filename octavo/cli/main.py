@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from octavo.cli import (
+    analytics,
     backup,
     demo,
     documents,
@@ -19,7 +20,9 @@ from octavo.cli import (
     maintain,
     migrate,
     organizations,
+    pipeline,
     queries,
+    run,
     search,
     server,
     types,
@@ -71,6 +74,7 @@ for group in (
     links,
     search,
     events,
+    analytics,
     ingest,
     backup,
     engines,
@@ -78,6 +82,8 @@ for group in (
     maintain,
     organizations,
     types,
+    pipeline,
+    run,
     migrate,
     demo,
 ):

@@ -75,7 +75,7 @@ def search(
     async def work() -> Any:
         async with of(context).workspace(organization, namespace) as (db, view):
             # What is committed already shall be found, also when no other process follows the log.
-            await db.drain()
+            await db.drain(roles=("search", "vectors"))
             found = await view.search(
                 words,
                 mode=cast("Mode", mode),  # what it may be says the search
@@ -124,7 +124,7 @@ def similar(
 
     async def work() -> Any:
         async with of(context).workspace(organization, namespace) as (db, view):
-            await db.drain()
+            await db.drain(roles=("search", "vectors"))
             return await view.documents.similar(id, type=type, where=condition, limit=limit)
 
     found = run(work)

@@ -50,7 +50,7 @@ CREATE DOMAIN octavo.search_limit AS integer
 ALTER DOMAIN octavo.search_limit OWNER TO octavo_owner;
 
 CREATE DOMAIN octavo.vector_candidates AS integer
-	CONSTRAINT vector_candidates_check CHECK ((((VALUE >= 1) AND (VALUE <= 1000000)) AND (set_config('hnsw.ef_search'::text, (LEAST(VALUE, 1000))::text, true) IS NOT NULL) AND (set_config('hnsw.iterative_scan'::text, 'relaxed_order'::text, true) IS NOT NULL) AND (set_config('hnsw.max_scan_tuples'::text, '20000'::text, true) IS NOT NULL) AND (set_config('plan_cache_mode'::text, 'force_generic_plan'::text, true) IS NOT NULL)));
+	CONSTRAINT vector_candidates_check CHECK (((VALUE >= 1) AND (VALUE <= 1000000) AND (set_config('hnsw.ef_search'::text, (LEAST(VALUE, 1000))::text, true) IS NOT NULL) AND (set_config('hnsw.iterative_scan'::text, 'relaxed_order'::text, true) IS NOT NULL) AND (set_config('hnsw.max_scan_tuples'::text, '20000'::text, true) IS NOT NULL) AND (set_config('plan_cache_mode'::text, 'force_generic_plan'::text, true) IS NOT NULL)));
 
 ALTER DOMAIN octavo.vector_candidates OWNER TO octavo_owner;
 
@@ -71,13 +71,13 @@ $$;
 ALTER FUNCTION octavo.admits_type(settings jsonb, namespace text, type text) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.analytics_class(number numeric) RETURNS integer
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (number = (0)::numeric) THEN 0 ELSE ((sign(number))::integer * (1100 + (ceil((ln((abs(number))::double precision) / (0.020000666706669435)::double precision)))::integer)) END;
 
 ALTER FUNCTION octavo.analytics_class(number numeric) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.analytics_number(fields jsonb, field text) RETURNS numeric
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (jsonb_typeof((fields -> field)) = 'number'::text) THEN ((fields -> field))::numeric ELSE NULL::numeric END;
 
 ALTER FUNCTION octavo.analytics_number(fields jsonb, field text) OWNER TO octavo_owner;
@@ -795,13 +795,10 @@ CREATE TABLE octavo.analytics_member (
     document_type text NOT NULL,
     dimension text NOT NULL,
     member text NOT NULL,
-    facts bigint NOT NULL,
     CONSTRAINT analytics_member_dimension_check CHECK ((dimension = ANY (ARRAY['actor'::text, 'session'::text]))),
-    CONSTRAINT analytics_member_facts_check CHECK ((facts >= 1)),
     CONSTRAINT analytics_member_grain_check CHECK ((grain = ANY (ARRAY['hour'::text, 'day'::text]))),
     CONSTRAINT analytics_member_member_check CHECK (((length(member) >= 1) AND (length(member) <= 400)))
-)
-WITH (fillfactor='80');
+);
 
 ALTER TABLE ONLY octavo.analytics_member FORCE ROW LEVEL SECURITY;
 

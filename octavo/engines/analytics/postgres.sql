@@ -27,7 +27,7 @@ SELECT generation FROM octavo.analytics_engine FOR UPDATE
 -- scope: system
 -- The facts, each column an array: $1 organizations, $2 times, $3 epochs, $4 xids, $5 ids, $6 recorded, $7 types,
 -- $8 kinds, $9 streams, $10 documents, $11 their types, $12 actors, $13 sessions, $14 fields. What is there already
--- is added to nothing. Rows are written in the order of their keys. Gives how many facts are new.
+-- is added to nothing. One process writes at a time, so rows need no order. Gives how many facts are new.
 WITH added AS (
     INSERT INTO octavo.analytics_fact (
         organization_id, time, epoch, position_xid, id, recorded_at, type, kind, stream, document_id, document_type,
@@ -46,11 +46,25 @@ rolled AS MATERIALIZED (
 ),
 number AS MATERIALIZED (
     SELECT
-        rolled.organization_id, rolled.grain, rolled.begins, rolled.type, rolled.kind, rolled.document_type,
-        field.key AS field, octavo.analytics_number(rolled.fields, field.key) AS value
-    FROM rolled
-    CROSS JOIN LATERAL jsonb_each(rolled.fields) AS field
+        added.organization_id, added.time, added.type, added.kind, added.document_type, field.key AS field,
+        CASE WHEN jsonb_typeof(field.value) = 'number' THEN (field.value)::numeric END AS value
+    FROM added
+    CROSS JOIN LATERAL jsonb_each(added.fields) AS field
     WHERE jsonb_typeof(field.value) = 'number'
+),
+classed_number AS MATERIALIZED (
+    -- Equal numbers of an hour first: what follows is done once for all of them.
+    SELECT
+        organization_id, date_trunc('hour', time, 'UTC') AS hour, type, kind, document_type, field,
+        octavo.analytics_class(value) AS class, count(*) AS facts, sum(value) AS total, min(value) AS least,
+        max(value) AS greatest
+    FROM number
+    GROUP BY organization_id, hour, type, kind, document_type, field, class
+),
+rolled_number AS MATERIALIZED (
+    SELECT classed_number.*, grain.grain, date_trunc(grain.grain, classed_number.hour, 'UTC') AS begins
+    FROM classed_number
+    CROSS JOIN (VALUES ('hour'), ('day')) AS grain (grain)
 ),
 counted AS (
     INSERT INTO octavo.analytics_total AS stored (
@@ -61,11 +75,10 @@ counted AS (
     GROUP BY organization_id, grain, begins, type, kind, document_type
     UNION ALL
     SELECT
-        organization_id, grain, begins, type, kind, document_type, field, count(*), sum(value), min(value),
-        max(value)
-    FROM number
+        organization_id, grain, begins, type, kind, document_type, field, sum(facts)::bigint, sum(total), min(least),
+        max(greatest)
+    FROM rolled_number
     GROUP BY organization_id, grain, begins, type, kind, document_type, field
-    ORDER BY 1, 2, 7, 3, 4, 5, 6
     ON CONFLICT (organization_id, grain, field, begins, type, kind, document_type) DO UPDATE SET
         facts = stored.facts + excluded.facts,
         total = stored.total + excluded.total,
@@ -76,31 +89,23 @@ classed AS (
     INSERT INTO octavo.analytics_classed AS stored (
         organization_id, grain, begins, type, kind, document_type, field, class, facts
     )
-    SELECT
-        organization_id, grain, begins, type, kind, document_type, field, octavo.analytics_class(value) AS class,
-        count(*)
-    FROM number
+    SELECT organization_id, grain, begins, type, kind, document_type, field, class, sum(facts)::bigint
+    FROM rolled_number
     GROUP BY organization_id, grain, begins, type, kind, document_type, field, class
-    ORDER BY organization_id, grain, field, begins, type, kind, document_type, class
     ON CONFLICT (organization_id, grain, field, begins, type, kind, document_type, class) DO UPDATE SET
         facts = stored.facts + excluded.facts
 ),
 remembered AS (
-    INSERT INTO octavo.analytics_member AS stored (
-        organization_id, grain, begins, type, kind, document_type, dimension, member, facts
+    INSERT INTO octavo.analytics_member (
+        organization_id, grain, begins, type, kind, document_type, dimension, member
     )
-    SELECT
+    SELECT DISTINCT
         rolled.organization_id, rolled.grain, rolled.begins, rolled.type, rolled.kind, rolled.document_type,
-        who.dimension, who.member, count(*)
+        who.dimension, who.member
     FROM rolled
     CROSS JOIN LATERAL (VALUES ('actor', rolled.actor), ('session', rolled.session)) AS who (dimension, member)
     WHERE who.member <> ''
-    GROUP BY
-        rolled.organization_id, rolled.grain, rolled.begins, rolled.type, rolled.kind, rolled.document_type,
-        who.dimension, who.member
-    ORDER BY 1, 2, 7, 3, 4, 5, 6, 8
-    ON CONFLICT (organization_id, grain, dimension, begins, type, kind, document_type, member) DO UPDATE SET
-        facts = stored.facts + excluded.facts
+    ON CONFLICT (organization_id, grain, dimension, begins, type, kind, document_type, member) DO NOTHING
 )
 SELECT count(*) AS added FROM added
 
@@ -164,34 +169,28 @@ DELETE FROM octavo.analytics_parked WHERE organization_id = $1
 
 -- name: forget_sessions_of
 -- scope: system
--- $1 organization, $2 actor: the sessions its facts were in leave the rollups. A session somebody else was in too
--- keeps their part.
+-- $1 organization, $2 actor: the sessions its facts were in leave the rollups, unless somebody else was in them then.
 WITH part AS (
-    SELECT
-        grain.grain, date_trunc(grain.grain, fact.time, 'UTC') AS begins, fact.type, fact.kind, fact.document_type,
-        fact.session, count(*) AS facts
+    SELECT DISTINCT
+        grain.grain, date_trunc(grain.grain, fact.time, 'UTC') AS begins, grain.length, fact.type, fact.kind,
+        fact.document_type, fact.session
     FROM octavo.analytics_fact AS fact
-    CROSS JOIN (VALUES ('hour'), ('day')) AS grain (grain)
+    CROSS JOIN (VALUES ('hour', interval '1 hour'), ('day', interval '1 day')) AS grain (grain, length)
     WHERE fact.organization_id = $1 AND fact.actor = $2 AND fact.session <> ''
-    GROUP BY 1, 2, 3, 4, 5, 6
-),
-emptied AS (
-    DELETE FROM octavo.analytics_member AS stored
-    USING part
-    WHERE
-        stored.organization_id = $1 AND stored.grain = part.grain AND stored.dimension = 'session'
-        AND stored.begins = part.begins AND stored.type = part.type AND stored.kind = part.kind
-        AND stored.document_type = part.document_type AND stored.member = part.session
-        AND stored.facts <= part.facts
 )
-UPDATE octavo.analytics_member AS stored
-SET facts = stored.facts - part.facts
-FROM part
+DELETE FROM octavo.analytics_member AS stored
+USING part
 WHERE
     stored.organization_id = $1 AND stored.grain = part.grain AND stored.dimension = 'session'
     AND stored.begins = part.begins AND stored.type = part.type AND stored.kind = part.kind
     AND stored.document_type = part.document_type AND stored.member = part.session
-    AND stored.facts > part.facts
+    AND NOT EXISTS (
+        SELECT FROM octavo.analytics_fact AS other
+        WHERE
+            other.organization_id = $1 AND other.actor <> $2 AND other.session = part.session
+            AND other.type = part.type AND other.kind = part.kind AND other.document_type = part.document_type
+            AND other.time >= part.begins AND other.time < part.begins + part.length
+    )
 
 -- name: rename_member
 -- scope: system

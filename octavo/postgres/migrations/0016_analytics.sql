@@ -76,9 +76,8 @@ CREATE TABLE octavo.analytics_member (
     document_type text NOT NULL,
     dimension text NOT NULL CHECK (dimension IN ('actor', 'session')),
     member text NOT NULL CHECK (length(member) BETWEEN 1 AND 400),
-    facts bigint NOT NULL CHECK (facts >= 1),
     PRIMARY KEY (organization_id, grain, dimension, begins, type, kind, document_type, member)
-) WITH (fillfactor = 80);
+);
 
 -- Events no fact could be made of.
 CREATE TABLE octavo.analytics_parked (
@@ -94,16 +93,17 @@ CREATE TABLE octavo.analytics_parked (
     PRIMARY KEY (organization_id, epoch, id)
 );
 
--- The class of size of a number: octavo.values.classes has the rule. Total for every number that is kept.
+-- The class of size of a number: octavo.values.classes has the rule. Total for every number that is kept. Not
+-- STRICT, and so a part of the statement that uses it instead of a call for each row; of null it is null anyway.
 CREATE FUNCTION octavo.analytics_class(number numeric) RETURNS integer
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN number = 0 THEN 0
         ELSE sign(number)::integer
             * (1100 + ceil(ln(abs(number)::float8) / 0.020000666706669435::float8)::integer) END;
 
 -- The number of a field, null when it is none; a cast of anything else would be an error.
 CREATE FUNCTION octavo.analytics_number(fields jsonb, field text) RETURNS numeric
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN jsonb_typeof(fields -> field) = 'number' THEN (fields -> field)::numeric END;
 
 CREATE FUNCTION octavo.keep_analytics_partitions(months_ahead integer) RETURNS SETOF text

@@ -623,6 +623,28 @@ recorded_event AS (
         'document-' || head.id, head.event_sequence, 'document.purged', head.id, head.version,
         jsonb_build_object('version', head.version), head.updated_by, head.updated_by_kind, $4, $5, $6
     FROM head
+),
+-- What runs were given about it and what they made of it: that they were stays.
+ended_runs AS (
+    UPDATE octavo.run_history AS ended
+    SET input = '{}', output = CASE WHEN ended.output IS NOT NULL THEN '{}'::jsonb END, error = NULL
+    FROM head
+    WHERE ended.organization_id = $1::octavo.organization AND ended.document_id = head.id
+),
+finished_steps AS (
+    DELETE FROM octavo.run_step AS step
+    USING octavo.run AS run, head
+    WHERE
+        run.organization_id = $1::octavo.organization
+        AND run.document_id = head.id
+        AND step.organization_id = $1::octavo.organization
+        AND step.run_id = run.id
+),
+waiting_runs AS (
+    UPDATE octavo.run AS waiting
+    SET input = '{}'
+    FROM head
+    WHERE waiting.organization_id = $1::octavo.organization AND waiting.document_id = head.id
 )
 SELECT
     head.epoch, head.position_xid, head.position_id, forgotten.hashes, forgotten.blobs

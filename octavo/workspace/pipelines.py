@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from octavo.errors import NotFound
 from octavo.pipelines import runs
 from octavo.pipelines.clock import Clock
 from octavo.pipelines.definitions import Components, Plans, checked
@@ -143,9 +144,14 @@ class Pipelines(Starts):
     async def get(self, pipeline: str) -> Document:
         """A pipeline's document at the version that `name`, `name@tag` or `name@version` means. Raises `NotFound`."""
         reference = parse_reference(pipeline)
-        return await self._documents.get(
-            TYPE, name=reference.name, tag=reference.tag, version=reference.version
-        )
+        try:
+            return await self._documents.get(
+                TYPE, name=reference.name, tag=reference.tag, version=reference.version
+            )
+        except NotFound:
+            raise NotFound(
+                f"there is no pipeline {str(reference)!r}", remedy="see `octavo pipeline list`"
+            ) from None
 
     async def list(self) -> builtins.list[Document]:
         """All pipelines by name, at their newest versions."""

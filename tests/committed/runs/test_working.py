@@ -346,3 +346,16 @@ def test_the_face_without_await_starts_runs(server, database):
         db.pipelines.put("counted", [{"component": "count"}])
         document = db.documents.put("note", {"text": "a b"})
         assert db.pipelines.run("counted", document.id).output["count"]["words"] == 2
+
+
+async def test_a_purge_takes_what_runs_made_of_the_document_too(acme):
+    await pipeline(acme, {"component": "double"}, {"component": "fail"}, retry={"attempts": 1})
+    document = await acme.documents.put("note", {"number": 3})
+    ended = await acme.pipelines.run("p", document.id, input={"times": 0, "secret": "a"})
+    dead = await acme.pipelines.run("p", document.id, input={"secret": "b"})
+
+    await acme.documents.purge(document.id)
+
+    ended, dead = await acme.runs.get(ended.id), await acme.runs.get(dead.id)
+    assert (ended.state, ended.input, ended.output) == ("completed", {}, {})
+    assert (dead.state, dead.input, dead.steps) == ("dead", {}, ())

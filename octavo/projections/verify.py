@@ -24,7 +24,7 @@ from octavo.errors import PositionTimeout
 from octavo.postgres.pool import Pool
 from octavo.projections import comparing, heads
 from octavo.projections.documents import Derive
-from octavo.roles.state import Comparable, Digest, DocumentEngine, Removed
+from octavo.roles.state import ComparableTogether, Digest, DocumentEngine, Removed, bucket
 from octavo.values.position import Position
 
 # Documents compared one by one at a time, which bounds the memory; differences that are listed.
@@ -33,6 +33,7 @@ LISTED = 1_000
 NOTHING = Digest(0, 0)
 
 Kind = Literal["missing", "stale", "ghost"]
+Judgement = Literal["fine", "differs", "under way"]
 # Told what is being done, how far it is, and of how much.
 Progress = Callable[[str, int, int], None]
 
@@ -185,42 +186,40 @@ class Comparison:
         pieces = _pieces(wanted, held)
         for place, (organization, buckets) in enumerate(pieces):
             self._progress("comparing documents", place, len(pieces))
-            if found := await self._settled(organization, await self._suspects(organization, buckets)):
+            if found := await self._settled(organization, buckets):
                 yield found
         self._progress("comparing documents", len(pieces), len(pieces))
 
-    async def _suspects(self, organization: UUID, buckets: Sequence[int]) -> dict[UUID, int | None]:
-        """Documents that may differ, with the version that was wanted then."""
+    async def _settled(self, organization: UUID, buckets: Sequence[int]) -> Sequence[Difference]:
+        """What differs in some buckets, whatever was under way when they were looked at."""
+        look = await self._look(organization, buckets)
+        wanted = await comparing.bucketed(self._system, organization, buckets)
+        both = look.held.keys() | wanted.keys()
+        suspects = {id: wanted.get(id) for id in both if look.held.get(id) != wanted.get(id)}
+        real: list[Difference] = []
+        while suspects:
+            now = await comparing.standing(self._system, self._shard, organization, list(suspects))
+            found = {id: _judge(id, was_wanted, look, now[id]) for id, was_wanted in suspects.items()}
+            real += [
+                Difference(organization=organization, id=id, version=now[id].version, held=look.held.get(id))
+                for id, judgement in found.items()
+                if judgement == "differs"
+            ]
+            suspects = {id: now[id].version for id, judgement in found.items() if judgement == "under way"}
+            if suspects:
+                await self._wait(max(position for id in suspects if (position := now[id].position)))
+                look = await self._look(organization, sorted({bucket(id) for id in suspects}))
+        return await self._excused(organization, real)
+
+    async def _look(self, organization: UUID, buckets: Sequence[int]) -> _Look:
+        """What the engine holds, and where it stood before it was asked."""
+        reached = (await self._engine.position()).position
+        if isinstance(self._engine, ComparableTogether):
+            return _Look(reached, await self._engine.held_in(organization, buckets))
         held: dict[UUID, int] = {}
         for number in buckets:
             held |= await self._engine.held(organization, number)
-        wanted = await comparing.bucketed(self._system, organization, buckets)
-        return {id: wanted.get(id) for id in held.keys() | wanted.keys() if held.get(id) != wanted.get(id)}
-
-    async def _settled(self, organization: UUID, suspects: dict[UUID, int | None]) -> Sequence[Difference]:
-        """Those of the suspects that differ, whatever was under way when they were looked at."""
-        real: list[Difference] = []
-        while suspects:
-            reached = (await self._engine.position()).position
-            held = await held_of(self._engine, organization, list(suspects))
-            now = await comparing.standing(self._system, self._shard, organization, list(suspects))
-            left: dict[UUID, int | None] = {}
-            wait_for: Position | None = None
-            for id, was_wanted in suspects.items():
-                standing, version = now[id], held.get(id)
-                if version == standing.version:
-                    continue
-                if standing.position is None or standing.position <= reached:
-                    real.append(
-                        Difference(organization=organization, id=id, version=standing.version, held=version)
-                    )
-                elif version is None or was_wanted is None or version < was_wanted:
-                    left[id] = standing.version
-                    wait_for = max(wait_for or standing.position, standing.position)
-            suspects = left
-            if wait_for is not None:
-                await self._wait(wait_for)
-        return await self._excused(organization, real)
+        return _Look(reached, held)
 
     async def _excused(self, organization: UUID, real: Sequence[Difference]) -> Sequence[Difference]:
         """Without the documents that the engine told it cannot take, or need not hold."""
@@ -256,15 +255,23 @@ class Comparison:
         await self._reach(position)
 
 
-async def held_of(engine: Comparable, organization: UUID, ids: Sequence[UUID]) -> dict[UUID, int]:
-    """The versions held of some documents, by way of their buckets."""
-    wanted = set(ids)
-    held: dict[UUID, int] = {}
-    for number in sorted({id.bytes[15] for id in ids}):
-        held |= {
-            id: version for id, version in (await engine.held(organization, number)).items() if id in wanted
-        }
-    return held
+class _Look(msgspec.Struct, frozen=True):
+    """What an engine holds, and a position it had reached by then."""
+
+    reached: Position
+    held: Mapping[UUID, int]
+
+
+def _judge(id: UUID, was_wanted: int | None, look: _Look, now: comparing.Standing) -> Judgement:
+    """Of a document that seemed to differ: the record was read after the engine."""
+    held = look.held.get(id)
+    if held == now.version:
+        return "fine"
+    if now.position is None or now.position <= look.reached:
+        return "differs"
+    # It changed again. The engine has what was missed before, or has still to come to it.
+    has_moved_on = held is not None and was_wanted is not None and held >= was_wanted
+    return "fine" if has_moved_on else "under way"
 
 
 async def verify(comparison: Comparison, role: str, url: str) -> Verification:

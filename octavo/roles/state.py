@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 import msgspec
@@ -93,6 +93,15 @@ class Comparable(Protocol):
 
         A document of which only a part is left has version 0, which no document has.
         """
+        ...
+
+
+@runtime_checkable
+class ComparableTogether(Protocol):
+    """Of an engine that reads many buckets for the price of one."""
+
+    async def held_in(self, organization: UUID, buckets: Sequence[int]) -> Mapping[UUID, int]:
+        """The documents of some buckets and the version held of each; see `Comparable.held`."""
         ...
 
 

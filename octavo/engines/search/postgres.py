@@ -82,7 +82,11 @@ class PostgresSearch:
 
     async def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
         """The documents of a bucket with their versions; a document that lost a passage has version 0."""
-        return await self._index.held(organization, bucket)
+        return await self._index.held(organization, [bucket])
+
+    async def held_in(self, organization: UUID, buckets: Sequence[int]) -> Mapping[UUID, int]:
+        """The documents of many buckets: no index knows them, so they are read together."""
+        return await self._index.held(organization, buckets)
 
     async def erase(self, organization: UUID, documents: Sequence[UUID] | None = None) -> None:
         """Forget documents, or everything of an organization."""

@@ -75,9 +75,9 @@ class PostgresIndex:
             (row["organization_id"], row["bucket"]): Digest(row["documents"], row["seals"]) for row in rows
         }
 
-    async def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
-        """The documents of a bucket with their versions, 0 of one that is not whole."""
-        rows = await self._record.system.fetch(_sql.held, organization, bucket)
+    async def held(self, organization: UUID, buckets: Sequence[int]) -> Mapping[UUID, int]:
+        """The documents of some buckets with their versions, 0 of one that is not whole."""
+        rows = await self._record.system.fetch(_sql.held, organization, buckets)
         return {row["document_id"]: row["version"] for row in rows}
 
     async def erase(self, organization: UUID, documents: Sequence[UUID] | None) -> None:

@@ -210,7 +210,7 @@ FULL JOIN texts USING (organization_id, bucket)
 
 -- name: held
 -- scope: system
--- $1 organization, $2 bucket. Version 0 of a document that is not whole.
+-- $1 organization, $2 buckets. Version 0 of a document that is not whole.
 SELECT
     coalesce(passages.document_id, texts.document_id) AS document_id,
     CASE WHEN passages.is_whole AND passages.rows = texts.rows THEN passages.version ELSE 0 END AS version
@@ -219,13 +219,13 @@ FROM (
         document_id, count(*) AS rows, max(version) AS version,
         count(*) = max(passages) AND min(version) = max(version) AS is_whole
     FROM octavo.search_passage
-    WHERE organization_id = $1 AND get_byte(uuid_send(document_id), 15) = $2
+    WHERE organization_id = $1 AND get_byte(uuid_send(document_id), 15) = ANY($2::integer [])
     GROUP BY document_id
 ) AS passages
 FULL JOIN (
     SELECT document_id, count(*) AS rows
     FROM octavo.search_text
-    WHERE organization_id = $1 AND get_byte(uuid_send(document_id), 15) = $2
+    WHERE organization_id = $1 AND get_byte(uuid_send(document_id), 15) = ANY($2::integer [])
     GROUP BY document_id
 ) AS texts ON texts.document_id = passages.document_id
 

@@ -117,7 +117,7 @@ class Cluster:
             return await asked(body=_stream(sent))
         except errors.TransportError as error:
             raise self._told(error) from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, errors.SerializationError) as error:
             raise self._unavailable(
                 "answers with something that is no answer of OpenSearch", "see what listens at this address"
             ) from error

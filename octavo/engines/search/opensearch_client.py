@@ -126,7 +126,10 @@ class Cluster:
         """Close the connections; the next request opens new ones."""
         client, self._client = self._client, None
         if client is not None:
-            await client.close()
+            pool = client.transport.connection_pool
+            # The library itself forgets nodes that did not answer lately.
+            for connection in getattr(pool, "orig_connections", pool.connections):
+                await connection.close()
 
     def refused(self, status: int, kind: str, reason: str = "") -> OctavoError:
         """The error for an answer with this status.

@@ -1,0 +1,91 @@
+"""A database whose search engine is a cluster: opened with it, and moved there while documents are written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+import octavo
+from octavo.postgres.server import Server
+from tests.databases import migrated_database, settings_of
+from tests.opensearch import opensearch_server
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    with opensearch_server() as host:
+        yield host
+
+
+@pytest.fixture
+async def database(server: Server) -> AsyncIterator[octavo.Settings]:
+    async with migrated_database(server) as name:
+        yield settings_of(server, name)
+
+
+def _open(settings: octavo.Settings, search: str) -> octavo.Octavo:
+    return octavo.open(record=settings.record, record_system=settings.record_system, search=search)
+
+
+async def test_what_is_written_is_found_in_the_cluster(database: octavo.Settings, cluster: str) -> None:
+    """S0-033, S1-010, S1-109, S1-111, S1-112, S1-113, S1-114, S1-115: filters and facets are the record's."""
+    async with _open(database, f"opensearch://{cluster}/found?replicas=0") as db:
+        cheap = {
+            "price_range": [
+                {"min": 10, "max": 20, "currency": "USD"},
+                {"min": 50, "max": 60, "currency": "EUR"},
+            ]
+        }
+        fair = {"price_range": [{"min": 10, "max": 20, "currency": "EUR"}]}
+        about = {"category": "music", "status": "published", "organizer_id": "o1", "tags": ["open air"]}
+        await db.documents.put(
+            "event", {"title": "The Running Concerts", "start_date": "2026-05-01", **about, **cheap}
+        )
+        last = await db.documents.put(
+            "event", {"title": "A concert", "start_date": "2026-06-01", **about, **fair}
+        )
+
+        hits = await db.search(
+            "concert run OR concerts",
+            where={
+                "price_range": {"$elemMatch": {"min": 10, "currency": "EUR"}},
+                "start_date": {"$gte": "2026-01-01"},
+            },
+            facets=["category", "tags", "status", "organizer_id"],
+            after=last.position,
+            wait_seconds=60,
+        )
+
+        assert [hit.id for hit in hits.hits] == [last.id]
+        assert [facet.values[0].documents for facet in hits.facets] == [1, 1, 1, 1]
+
+
+async def test_search_moves_to_the_cluster_and_back_while_documents_are_written(
+    database: octavo.Settings, cluster: str
+) -> None:
+    """S0-033: equal before the switch, nothing deleted answers, what was written is found."""
+    url = f"opensearch://{cluster}/moved?replicas=0"
+    async with _open(database, "postgres") as db:
+        first = [await db.documents.put("note", {"text": f"refund {number}"}) for number in range(20)]
+        writing = asyncio.create_task(_write(db))
+        moved = await db.engines.promote("search", url)
+        deleted = first.pop()
+        await db.documents.delete(deleted.id)
+        written = await writing
+        last = await db.documents.put("note", {"text": "refund at last"})
+
+        hits = await db.search("refund", limit=100, after=last.position, wait_seconds=60)
+        report = await db.engines.verify("search")
+        back = await db.engines.demote("search")
+
+    assert moved.verification is not None
+    assert moved.verification.is_equal
+    assert {hit.id for hit in hits.hits} == {one.id for one in [*first, *written, last]}
+    assert report.is_equal
+    assert back.url == "postgres"
+
+
+async def _write(db: octavo.Octavo) -> list[octavo.Document]:
+    return [await db.documents.put("note", {"text": f"refund later {number}"}) for number in range(30)]

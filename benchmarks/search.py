@@ -46,10 +46,10 @@ async def run(db: Octavo, admin: dict[str, Any], rounds: int) -> list[Row]:
     """All rows about keyword search."""
     organization = await db.organizations.create(f"bench-{uuid7().hex[:20]}")
     view = db.organization(organization.name)
-    await _put(view, documents(DOCUMENTS))
+    await put(view, documents(DOCUMENTS))
     for number in range(NEIGHBOURS):
         neighbour = await db.organizations.create(f"bench-{number}-{uuid7().hex[:16]}")
-        await _put(db.organization(neighbour.name), documents(OF_NEIGHBOURS))
+        await put(db.organization(neighbour.name), documents(OF_NEIGHBOURS))
     raw = await asyncpg.connect(**admin)
     try:
         await raw.execute("DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench")
@@ -65,7 +65,7 @@ async def run(db: Octavo, admin: dict[str, Any], rounds: int) -> list[Row]:
         await raw.close()
 
 
-async def _put(view: Any, texts: Sequence[tuple[str, str]]) -> None:
+async def put(view: Any, texts: Sequence[tuple[str, str]]) -> None:
     for start in range(0, len(texts), BATCH):
         await view.documents.put_many(
             [
@@ -98,7 +98,7 @@ async def _filling(db: Octavo, raw: asyncpg.Connection, rounds: int) -> Row:
     limit, ours = Result(LIMIT), Result(OURS)
     for number in range(rounds + 1):
         organization = await db.organizations.create(f"bench-fill-{uuid7().hex[:20]}")
-        await _put(db.organization(organization.name), documents(FILLED))
+        await put(db.organization(organization.name), documents(FILLED))
         begun = time.perf_counter()
         await _fill_raw(raw, organization.id, FILLED)
         filled = time.perf_counter()
@@ -123,7 +123,7 @@ async def _freshness(db: Octavo, view: Any) -> Row:
         assert [hit.id for hit in hits.hits] == [document.id]
     await db.projections.stop()
     ours = Result(OURS, [1000 / wait for wait in waits[10:]])
-    remark = f"committed until found: {_spread(waits[10:], 99)} (goal: 20 ms and 100 ms)"
+    remark = f"committed until found: {spread(waits[10:], 99)} (goal: 20 ms and 100 ms)"
     return Row("find what was just committed", "/s", [ours], None, remark=remark)
 
 
@@ -141,14 +141,14 @@ async def _searching(kind: str, view: Any, raw: asyncpg.Connection, rounds: int)
     row = await compete(
         f"search {DOCUMENTS:,} documents for {kind}",
         [
-            Contestant(LIMIT, _timed(find_raw, asked, took[LIMIT])),
-            Contestant(OURS, _timed(find_ours, asked, took[OURS])),
+            Contestant(LIMIT, timed(find_raw, asked, took[LIMIT])),
+            Contestant(OURS, timed(find_ours, asked, took[OURS])),
         ],
         operations=QUERIES,
         rounds=rounds,
     )
     remark = (
-        f"Octavo {_spread(took[OURS], 95)}, text search as usual {_spread(took[LIMIT], 95)} "
+        f"Octavo {spread(took[OURS], 95)}, text search as usual {spread(took[LIMIT], 95)} "
         f"(goal: {MEDIAN_GOAL_MS:g} ms and {P95_GOAL_MS:g} ms)"
     )
     return replace(row, remark=remark)
@@ -180,7 +180,7 @@ async def _asked(kind: str, alone: Ask, embedded: Ask, rounds: int) -> Row:
     took: dict[str, list[float]] = {LIMIT: [], OURS: []}
 
     def work(name: str, ask: Ask) -> Contestant:
-        return Contestant(name, _timed(lambda query: ask(query[0]), asked, took[name]))
+        return Contestant(name, timed(lambda query: ask(query[0]), asked, took[name]))
 
     row = await compete(
         f"search {DOCUMENTS:,} documents in the embedded index for {kind}",
@@ -189,11 +189,13 @@ async def _asked(kind: str, alone: Ask, embedded: Ask, rounds: int) -> Row:
         rounds=rounds,
     )
     goal = 2 * statistics.median(took[LIMIT]) + EMBEDDED_MORE_MS
-    remark = f"Octavo {_spread(took[OURS], 95)}, tantivy alone {_spread(took[LIMIT], 95)} (goal: p50 {goal:.1f} ms)"
+    remark = (
+        f"Octavo {spread(took[OURS], 95)}, tantivy alone {spread(took[LIMIT], 95)} (goal: p50 {goal:.1f} ms)"
+    )
     return replace(row, remark=remark)
 
 
-def _timed(
+def timed(
     find: Callable[[tuple[str, str]], Awaitable[None]], asked: Sequence[tuple[str, str]], took: list[float]
 ) -> Callable[[int], Awaitable[None]]:
     async def work(times: int) -> None:
@@ -205,11 +207,11 @@ def _timed(
     return work
 
 
-def _spread(took: Sequence[float], percent: int) -> str:
+def spread(took: Sequence[float], percent: int) -> str:
     return f"p50 {statistics.median(took):.1f} ms, p{percent} {statistics.quantiles(took, n=100)[percent - 1]:.1f} ms"
 
 
-def _two_words(chance: random.Random) -> list[tuple[str, str]]:
+def two_words(chance: random.Random) -> list[tuple[str, str]]:
     return [(f"{one} {other}", f"'{one}' & '{other}'") for one, other in _together(chance, 2)]
 
 
@@ -242,7 +244,7 @@ def _some_text(chance: random.Random) -> str:
 
 
 _KINDS: dict[str, Callable[[random.Random], list[tuple[str, str]]]] = {
-    "two words": _two_words,
+    "two words": two_words,
     "any of three words": _any_of_three,
     "a phrase": _phrase,
     "one common word": _common_word,

@@ -34,7 +34,7 @@ from octavo.values.position import Position
 Mode = Literal["keyword", "semantic", "hybrid"]
 
 # Hits asked of each leg, so that most of what both know is known of it; and for each hit of a page.
-FEWEST, OF_A_HIT = 50, 4
+FEWEST, OF_A_HIT = 30, 3
 WORDS, MEANING = "words", "meaning"
 
 

@@ -139,8 +139,8 @@ async def test_a_hybrid_search_tells_what_was_asked_of_each_leg_and_what_came(sh
     hits = await shop.search("money back", limit=5)
 
     assert [(leg.name, leg.asked, leg.returned, leg.exact) for leg in hits.legs] == [
-        ("words", 50, 2, True),
-        ("meaning", 50, 7, True),
+        ("words", 30, 2, True),
+        ("meaning", 30, 7, True),
     ]
     assert hits.position == min(leg.position for leg in hits.legs)
     assert (hits.exact, hits.degraded, hits.stale) == (True, False, False)

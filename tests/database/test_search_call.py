@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -44,6 +45,12 @@ async def shop(fresh_record: Record) -> Any:
         return await Search(engine, fresh_record.app, max_limit=100).search(organization.id, text, **options)
 
     return search
+
+
+async def _count(sent: list[str], search: Awaitable[Hits]) -> int:
+    before = len(sent)
+    await search
+    return len(sent) - before
 
 
 def names(hits: Hits) -> list[str | None]:
@@ -137,6 +144,8 @@ async def test_a_cursor_is_refused_by_another_query(shop):
         ({"after": "nonsense"}, InvalidInput),
         ({"after": Position(7, 1, 1, 1)}, InvalidInput),
         ({"fallback": "sometimes"}, InvalidInput),
+        ({"weights": {"heading": 2}}, InvalidInput),
+        ({"boost": {"policy": 2}}, InvalidInput),
     ],
 )
 async def test_bad_input_is_one_clear_error(shop, options, error):
@@ -151,6 +160,37 @@ async def test_marks_may_be_chosen(shop):
     [hit] = (await shop(type="note", style=("*", "*"))).hits
 
     assert hit.highlight == "<b>*refund*</b>"
+
+
+async def test_a_search_is_one_statement_and_one_more_for_words_it_has_not_met(shop, fresh_record):
+    sent: list[str] = []
+    stop = fresh_record.app.observe(sent.append)
+
+    first, again, explained = [await _count(sent, shop(**options)) for options in ({}, {}, {"explain": True})]
+    stop()
+
+    assert (first, again, explained) == (2, 1, 2)
+
+
+async def test_weights_and_boosts_decide_the_order_and_belong_to_the_cursor(shop):
+    lowered = await shop(limit=1, boost={"@type": {"note": 0.01}})
+    boosted = await shop(limit=1, boost={"@type": {"note": 100.0}})
+
+    assert lowered.hits[0].type == "article"
+    assert boosted.hits[0].type == "note"
+    with pytest.raises(InvalidFilter, match="another query"):
+        await shop(limit=1, cursor=boosted.cursor)
+    assert len((await shop("number", weights={"title": 50}, explain=True)).hits) == 10
+
+
+async def test_a_hit_says_why_only_if_it_is_asked_to(shop):
+    [plain] = (await shop("refund", where={"@name": "article-07"})).hits
+    [told] = (await shop("number refund", where={"@name": "article-07"}, explain=True)).hits
+
+    assert plain.why is None
+    assert "why" not in plain.as_dict()
+    assert "number in title (weighs 10)" in told.why.text
+    assert told.as_dict()["why"]["text"] == told.why.text
 
 
 async def test_html_of_a_document_is_shown_and_not_obeyed(shop):

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from octavo.engines.search.postgres import CANDIDATES, PostgresSearch
+from octavo.engines.search.postgres import CANDIDATES, LOOKED_AT, PostgresSearch
 from octavo.engines.search.postgres_index import SEGMENT_PASSAGES
 from octavo.engines.search.postgres_words import NEWEST_PASSAGES, vocabulary
 from octavo.postgres.record import Record, open_record
 from octavo.postgres.server import Server
-from octavo.roles.search import Found, Order, Query
+from octavo.roles.search import Found, Order, Query, Weights
 from octavo.search import facets
 from octavo.search.parse import parse
 from octavo.store.filters import compile_lookup
@@ -158,6 +158,8 @@ QUERIES = {
     "an exclusion": ("mid7 -rare7", {}),
     "types and namespaces": ("mid7", {"types": ["article"], "namespaces": ["default"]}),
     "a filter": ("common", {"condition": filtered}),
+    "weights": ("mid7", {"weights": Weights(title=20)}),
+    "a boost": ("common", {"boosts": {"article": 2.0}}),
     "an order": ("mid7", {"order": Order(parse_subject("@created_at"), True)}),
 }
 
@@ -186,6 +188,29 @@ async def test_a_common_word_looks_at_no_more_than_one_segment_at_a_time(watched
     assert sum(node["Actual Rows"] * node["Actual Loops"] for node in looked_at) <= 2 * SEGMENT_PASSAGES
     heaps = [node for node in of_passages(nodes) if node["Node Type"] == "Bitmap Heap Scan"]
     assert sum(node["Actual Rows"] * node["Actual Loops"] for node in heaps) <= 2 * CANDIDATES
+
+
+async def test_a_boost_looks_for_its_types_among_a_bounded_number_of_passages(watched):
+    _, nodes = await search(watched, "common", boosts={"note": 2.0})
+
+    heaps = [node for node in of_passages(nodes) if node["Node Type"] == "Bitmap Heap Scan"]
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in heaps) <= 2 * CANDIDATES + LOOKED_AT
+
+
+async def test_without_a_boost_nothing_is_looked_for_by_type(watched):
+    _, nodes = await search(watched, "common")
+
+    heaps = [node for node in of_passages(nodes) if node["Node Type"] == "Bitmap Heap Scan"]
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in heaps) <= 2 * CANDIDATES
+
+
+async def test_an_explanation_reads_the_passages_of_the_page_by_their_keys(watched):
+    found, _ = await search(watched, "common mid2", explain=True)
+
+    reading = of_passages(_nodes(watched.app.plans[-1]))
+    assert len(found.matches) == 10
+    assert {node["Node Type"] for node in reading} == {"Index Scan"}
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in reading) == 10
 
 
 async def test_a_small_organization_pays_for_its_own_passages_only(watched):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sysconfig
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,8 @@ from octavo.values.document import Document
 
 _DATA = "./octavo-demo"
 _QUESTION = "refund"
+_ASKED = "how do I get my money back"
+_PATIENCE_SECONDS = 300
 
 
 def demo(
@@ -27,7 +30,7 @@ def demo(
     folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Your own files.")] = None,
     words: Annotated[str, typer.Option(help="What to search for.")] = _QUESTION,
 ) -> None:
-    """Show it all on real files: ingest, search, versions, a diff, a tag, the events behind it.
+    """Show it all on real files: ingest, search, versions, a diff, a tag, the events behind it, search by meaning.
 
     Example: [dim]octavo demo ~/Documents --words "travel expenses"[/]
     """
@@ -45,7 +48,8 @@ async def demonstrate(data: str, folder: Path, words: str) -> None:
     """Print the whole demonstration."""
     _chapter(f"A database in a folder: {data}")
     begun = time.perf_counter()
-    async with octavo.open(data) as db:
+    vectors: dict[str, Any] = {"vectors": "postgres"} if _can_embed() else {}
+    async with octavo.open(data, **vectors) as db:
         health = await db.record.health()
         console.print(f"PostgreSQL {health.version} is up after {time.perf_counter() - begun:.1f} s.\n")
         _chapter(f"Ingest {folder}")
@@ -58,6 +62,8 @@ async def demonstrate(data: str, folder: Path, words: str) -> None:
         await _events(db, doc)
         _chapter("Again: nothing changed, nothing is read")
         show_summary(await read_with_progress(db.default, [folder], sync=False))
+        if vectors:
+            await _ask(db, words)
     _go_on(data, words, doc)
 
 
@@ -75,6 +81,20 @@ async def _search(db: octavo.Octavo, words: str) -> Document:
             "the folder holds no file that can be read", remedy="try another: make demo DOCS=/some/folder"
         )
     return page.documents[0]
+
+
+async def _ask(db: octavo.Octavo, words: str) -> None:
+    """A question in other words than the files have, by words and meaning together."""
+    question = _ASKED if words == _QUESTION else words
+    _chapter(f"By words and meaning together: {question}")
+    await db.drain(timeout_seconds=_PATIENCE_SECONDS)
+    for hit in (await db.search(question, mode="hybrid", limit=2, explain=True)).hits:
+        show_hit(hit)
+
+
+def _can_embed() -> bool:
+    """Whether the offline model is installed: the extra `vectors`."""
+    return find_spec("wordllama") is not None
 
 
 async def _change(db: octavo.Octavo, doc: Document) -> Document:

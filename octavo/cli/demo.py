@@ -30,7 +30,7 @@ def demo(
     folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Your own files.")] = None,
     words: Annotated[str, typer.Option(help="What to search for.")] = _QUESTION,
 ) -> None:
-    """Show it all on real files: ingest, search, versions, a diff, a tag, the events behind it, search by meaning.
+    """Show it all on real files: ingest, search, versions, a diff, a tag, events, search by meaning, a move.
 
     Example: [dim]octavo demo ~/Documents --words "travel expenses"[/]
     """
@@ -64,6 +64,8 @@ async def demonstrate(data: str, folder: Path, words: str) -> None:
         show_summary(await read_with_progress(db.default, [folder], sync=False))
         if vectors:
             await _ask(db, words)
+        if find_spec("tantivy") is not None:
+            await _move(db, Path(data), words)
     _go_on(data, words, doc)
 
 
@@ -90,6 +92,27 @@ async def _ask(db: octavo.Octavo, words: str) -> None:
     await db.drain(timeout_seconds=_PATIENCE_SECONDS)
     for hit in (await db.search(question, mode="hybrid", limit=2, explain=True)).hits:
         show_hit(hit)
+
+
+async def _move(db: octavo.Octavo, data: Path, words: str) -> None:
+    """The search engine compared with the record, and moved to another engine and back, while it serves."""
+    _chapter("Search moves to another engine, and back")
+    found = await db.engines.verify("search")
+    total = found.total
+    console.print(
+        f"{found.url}: {total.documents} documents as in the record; "
+        f"{total.missing} missing, {total.stale} stale, {total.ghosts} ghosts"
+    )
+    elsewhere = f"tantivy:{(data / 'search-index').absolute()}"
+    for url in (elsewhere, found.url):
+        moved = await db.engines.promote("search", url)
+        hits = await db.search(words, limit=1)
+        console.print(
+            f"{moved.url.partition(':')[0]}: shown equal, then it served; "
+            f"{escape(words)} finds {escape(str(hits.hits[0].title)) if hits.hits else 'nothing'}"
+        )
+    await db.engines.retire("search", elsewhere)
+    console.print()
 
 
 def _can_embed() -> bool:

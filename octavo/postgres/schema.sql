@@ -50,7 +50,7 @@ CREATE DOMAIN octavo.search_limit AS integer
 ALTER DOMAIN octavo.search_limit OWNER TO octavo_owner;
 
 CREATE DOMAIN octavo.vector_candidates AS integer
-	CONSTRAINT vector_candidates_check CHECK (((VALUE >= 1) AND (VALUE <= 1000000) AND (set_config('hnsw.ef_search'::text, (LEAST(VALUE, 1000))::text, true) IS NOT NULL) AND (set_config('hnsw.iterative_scan'::text, 'relaxed_order'::text, true) IS NOT NULL) AND (set_config('hnsw.max_scan_tuples'::text, '20000'::text, true) IS NOT NULL) AND (set_config('plan_cache_mode'::text, 'force_generic_plan'::text, true) IS NOT NULL)));
+	CONSTRAINT vector_candidates_check CHECK (((VALUE >= 1) AND (VALUE <= 1000000) AND (set_config('hnsw.ef_search'::text, (LEAST(GREATEST(VALUE, 60), 1000))::text, true) IS NOT NULL) AND (set_config('hnsw.iterative_scan'::text, 'relaxed_order'::text, true) IS NOT NULL) AND (set_config('hnsw.max_scan_tuples'::text, '20000'::text, true) IS NOT NULL) AND (set_config('plan_cache_mode'::text, 'force_generic_plan'::text, true) IS NOT NULL)));
 
 ALTER DOMAIN octavo.vector_candidates OWNER TO octavo_owner;
 

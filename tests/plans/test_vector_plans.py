@@ -9,10 +9,12 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from octavo.engines.vectors.postgres import FEW, FEWEST, PostgresVectors
+from octavo.engines.vectors.postgres import A_DOCUMENT, FEW, PostgresVectors
 from octavo.engines.vectors.postgres_shelves import INDEXED_FROM
+from octavo.engines.vectors.qdrant_nearest import SELECTED as QDRANT_SELECTED
 from octavo.postgres.record import Record, open_record
 from octavo.postgres.server import Server
+from octavo.postgres.statements import load
 from octavo.roles.embedder import Model
 from octavo.roles.vectors import Nearest, NearestQuery
 from octavo.store.filters import compile_lookup
@@ -151,7 +153,7 @@ async def test_a_large_organization_is_asked_of_its_own_index(asked):
     assert not found.exact
     assert len(found.matches) == 10
     assert [node["Index Name"] for node in reading] == [f"vector_passage_nearest_{FIRST_SHELF}"]
-    assert _read(reading[0]) == FEWEST
+    assert _read(reading[0]) == 10 * A_DOCUMENT
 
 
 @pytest.mark.parametrize(
@@ -228,3 +230,19 @@ def _is_of_passages(node: dict[str, Any]) -> bool:
 
 def _read(node: dict[str, Any]) -> int:
     return round(node["Actual Rows"] * node["Actual Loops"])
+
+
+@pytest.mark.parametrize(
+    ("where", "found"), [({"status": "status 7"}, 75), ({"half": 1}, QDRANT_SELECTED + 1)]
+)
+async def test_an_engine_outside_the_record_is_told_few_documents_by_reading_few(filled, where, found):
+    """What Qdrant asks of the record when a filter leaves few: never more than it can use."""
+    told = Told(filled)
+    filter, values = compile_lookup(parse(where), first=3)
+    statement = load("octavo.engines.vectors", "qdrant.sql").selected.format(condition=filter)
+
+    rows = await told.fetch(statement, LARGE, QDRANT_SELECTED + 1, *values)
+
+    reading = [node for node in _nodes(told.plans[0]) if node.get("Relation Name")]
+    assert len(rows) == found
+    assert sum(_read(node) for node in reading) <= 2 * found + 100

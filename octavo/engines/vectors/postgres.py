@@ -5,8 +5,9 @@ it, every vector that passes is compared, by the b-trees of the filters: that is
 approximate index, which loses what a filter leaves out. A large shelf has an index of its own, so no organization
 is lost among the vectors of others. The answer says which way it was found.
 
-An index is searched as widely as measured to find 99 of the 100 nearest (50,000 passages of real documentation), and
-goes on where a filter or deleted documents leave too few. What it cannot find is found by comparing all.
+An index is searched as widely as measured to find 97 to 99 of the 100 nearest (passages of real documentation, see
+`octavo.vector_candidates`), and goes on where a filter or deleted documents leave too few. What it cannot find is
+found by comparing all.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _sql = load("octavo.engines.vectors", "postgres.sql")
 
 # Passages a look brings: at least, for each document of the answer, and times as many at the next look; by an index
 # at most, and at all.
-FEWEST = 40
+FEWEST = 20
 A_DOCUMENT = 3
 AGAIN = 8
 WIDEST, EVERYTHING = 5_000, 1_000_000

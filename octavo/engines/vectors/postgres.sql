@@ -32,24 +32,28 @@ filtered AS NOT MATERIALIZED (
 -- fragment: nearest
 -- The documents of the nearest passages, each by the nearest of its own, that are live now.
 page AS MATERIALIZED (
-    SELECT best.document_id, best.ordinal, best.distance, live.*
+    SELECT ranked.document_id, ranked.ordinal, ranked.distance, live.*
     FROM (
-        SELECT DISTINCT ON (near.document_id) near.document_id, near.ordinal, near.distance
-        FROM near
-        WHERE near.distance <= $7::float8
-        ORDER BY near.document_id, near.distance, near.ordinal
-    ) AS best
+        SELECT best.document_id, best.ordinal, best.distance
+        FROM (
+            SELECT DISTINCT ON (near.document_id) near.document_id, near.ordinal, near.distance
+            FROM near
+            WHERE near.distance <= $7::float8
+            ORDER BY near.document_id, near.distance, near.ordinal
+        ) AS best
+        ORDER BY best.distance, best.document_id DESC
+    ) AS ranked
     CROSS JOIN LATERAL (
         SELECT head.namespace, head.type, head.name, head.version AS current_version
         FROM octavo.document AS head
         WHERE
             head.organization_id = $1::octavo.organization
-            AND head.id = best.document_id
+            AND head.id = ranked.document_id
             AND head.deleted_at IS NULL
             AND (head.expires_at > now()) IS NOT FALSE
         LIMIT 1
     ) AS live
-    ORDER BY best.distance, best.document_id DESC
+    ORDER BY ranked.distance, ranked.document_id DESC
     LIMIT $4
 )
 -- One row at least, so that the engine's cursor is told of the very snapshot that was searched.

@@ -248,3 +248,18 @@ async def test_a_role_or_an_engine_that_is_not_there_is_named(db: octavo.Octavo)
         await db.engines.verify("cache")
     with pytest.raises(InvalidInput, match="tantivy:/elsewhere"):
         await db.engines.verify("search", "tantivy:/elsewhere")
+
+
+async def test_a_document_without_text_is_not_missed_among_vectors(server: Server) -> None:
+    async with opened(server, vectors="postgres") as db:
+        await filled(db, 3)
+        silent = await db.documents.put("article", {"number": 7})
+
+        found = await db.engines.verify("vectors")
+        await db.record.system.execute("DELETE FROM octavo.vector_passage WHERE document_id <> $1", silent.id)
+        damaged = await db.engines.verify("vectors")
+        repaired = await db.engines.repair("vectors")
+
+    assert (found.is_equal, found.total.documents) == (True, 4)
+    assert (damaged.total.missing + damaged.total.stale, repaired.documents) == (3, 3)
+    assert repaired.verification.is_equal

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from octavo.postgres import server as embedded
@@ -21,6 +22,7 @@ from octavo.postgres.server import Server
 from octavo.store import organizations
 from octavo.store.organizations import Organization
 from tests.databases import migrated_database, settings_of
+from tests.program import started_program
 
 FAST = {
     "fsync": "off",
@@ -30,6 +32,36 @@ FAST = {
     "max_connections": "200",
     "max_prepared_transactions": "4",
 }
+
+# How long an example takes, or making one up, says something of the machine and nothing of what is tested; and one
+# fixture serves all examples of a test, which keep apart by themselves.
+hypothesis.settings.register_profile(
+    "octavo",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("octavo")
+
+# What takes long begins first, so that at the end no process is left alone with it.
+LONGEST_FIRST = (
+    "docs",
+    "acceptance",
+    "plans",
+    "faults",
+    "migration",
+    "committed",
+    "isolation",
+    "conformance",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests by how long their folders take; the files of a folder stay in order."""
+    items.sort(key=lambda item: _place(item.path.relative_to(Path(__file__).parent).parts[0]))
+
+
+def _place(folder: str) -> int:
+    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +74,13 @@ def server() -> Iterator[Server]:
     running.close()
     embedded.destroy(folder / "data", force=True)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[Path]:
+    """`octavo`, as one runs it, without the time it takes to import."""
+    with started_program() as path:
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,8 @@ async def migrated_database(server: Server) -> AsyncIterator[str]:
     async with administrator(server) as admin:
         if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", TEMPLATE):
             await migrate(server.running.dsn("octavo_admin", TEMPLATE))
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        # Files copied, not every page logged: a fifth of the work, as nothing waits for a disk here.
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
     # Rights on a database do not travel with its copy; the migrator sees to them.
     await migrate(server.running.dsn("octavo_admin", name))
     try:

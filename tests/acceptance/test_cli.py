@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any
 import pytest
 
 from octavo.postgres import server as embedded
+from tests.conftest import FAST
 
-OCTAVO = str(Path(sys.executable).with_name("octavo"))
 EXAMPLES = Path(__file__).parents[2] / "examples" / "documents"
 NOBODY = "00000000-0000-7000-8000-000000000000"
 
@@ -23,11 +22,12 @@ NOBODY = "00000000-0000-7000-8000-000000000000"
 class Cli:
     """The program, for one data directory."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, program: Path, data: Path) -> None:
+        self.program = program
         self.data = data
 
     def words(self, *words: object) -> list[str]:
-        return [OCTAVO, "--data", str(self.data), *map(str, words)]
+        return [str(self.program), "--data", str(self.data), *map(str, words)]
 
     def run(self, *words: object, given: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -63,9 +63,10 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def octavo(folder: Path) -> Iterator[Cli]:
+def octavo(program: Path, folder: Path) -> Iterator[Cli]:
     """The program, with a server that stays up between the commands."""
-    cli = Cli(folder / "data")
+    cli = Cli(program, folder / "data")
+    embedded.open_server(cli.data, settings=FAST).close()
     assert cli.json("up")["state"] == "running"
     yield cli
     embedded.destroy(cli.data, force=True)
@@ -241,7 +242,7 @@ def test_status_tells_what_the_record_holds(octavo, versions):
 
     assert status["documents"] >= 1
     assert status["versions"] > status["documents"]
-    assert [projection["last_error"] for projection in status["projections"]] == [None]
+    assert {projection["last_error"] for projection in status["projections"]} == {None}
 
 
 def test_doctor_finds_nothing_wrong_with_this_data_directory(octavo):
@@ -269,7 +270,7 @@ def test_organizations_do_not_see_each_others_documents(octavo):
 def test_a_backup_restores_into_a_new_directory(octavo, versions, ingested, folder):
     made = octavo.json("backup", folder / "backup")
     octavo.json("verify-backup", folder / "backup")
-    restored = Cli(folder / "restored")
+    restored = Cli(octavo.program, folder / "restored")
     try:
         restored.json("restore", folder / "backup")
         found = restored.json("get", versions[0]["id"], "--version", 1)

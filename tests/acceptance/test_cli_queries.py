@@ -11,14 +11,16 @@ import pytest
 
 from octavo.postgres import server as embedded
 from tests.acceptance.test_cli import Cli
+from tests.conftest import FAST
 
 
 @pytest.fixture(scope="module")
-def octavo() -> Iterator[Cli]:
+def octavo(program: Path) -> Iterator[Cli]:
     """The program, with a server that stays up between the commands, and four tickets."""
     folder = Path(tempfile.mkdtemp(prefix="oct-", dir="/tmp"))
     folder.chmod(0o755)
-    cli = Cli(folder / "data")
+    cli = Cli(program, folder / "data")
+    embedded.open_server(cli.data, settings=FAST).close()
     assert cli.json("up")["state"] == "running"
     for n, price in enumerate([10, 0.1, 0.2, "on request"]):
         cli.put("ticket", {"n": n, "status": "done" if n % 3 else "open", "price": price}, "--name", f"T-{n}")

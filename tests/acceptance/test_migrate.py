@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,22 @@ from octavo.postgres.migration import read_migrations
 from octavo.postgres.server import Server
 from tests.databases import administrator, url_of
 
-OCTAVO = str(Path(sys.executable).with_name("octavo"))
 GOOD = "-- phase: expand\nCREATE TABLE item (id bigint PRIMARY KEY, name text);\n"
 SLOW = "-- phase: expand\nCREATE INDEX item_name ON item (name);\n"
 
 
-def run(*words: object, exit_code: int = 0) -> str:
-    ended = subprocess.run(
-        [OCTAVO, *map(str, words)], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert ended.returncode == exit_code, ended.stderr
-    return ended.stdout if exit_code == 0 or ended.stdout else ended.stderr
+@pytest.fixture(scope="module")
+def told(program: Path) -> Callable[..., Any]:
+    """What a command tells in JSON."""
 
+    def run(*words: object, exit_code: int = 0) -> Any:
+        ended = subprocess.run(
+            [program, *map(str, words), "--json"], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert ended.returncode == exit_code, ended.stderr
+        return json.loads(ended.stdout)
 
-def told(*words: object, exit_code: int = 0) -> Any:
-    return json.loads(run(*words, "--json", exit_code=exit_code))
+    return run
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def data() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-def test_a_check_ends_with_one_when_there_is_something_to_mend(folder):
+def test_a_check_ends_with_one_when_there_is_something_to_mend(told, folder):
     passed = told("migrate", "check", "--migrations", folder, "--name", "shop")
     (folder / "0002_index.sql").write_text(SLOW)
     refused = told("migrate", "check", "--migrations", folder, "--name", "shop", exit_code=1)
@@ -63,7 +63,7 @@ def test_a_check_ends_with_one_when_there_is_something_to_mend(folder):
     assert [finding["kind"] for finding in refused[-1]["findings"]] == ["blocks"]
 
 
-def test_an_embedded_record_needs_no_administrator(data, folder):
+def test_an_embedded_record_needs_no_administrator(told, data, folder):
     """S1-132"""
     first = told("--data", data, "migrate", "up")
     mine = told("--data", data, "migrate", "up", "--migrations", folder, "--name", "shop")
@@ -86,7 +86,7 @@ def test_an_application_migrates_without_await(data, tmp_path):
             tx.execute("INSERT INTO kiosk.item VALUES (1, 'one')")
 
 
-async def test_a_change_by_hand_is_told_with_exit_code_one(server: Server, fresh_database: str):
+async def test_a_change_by_hand_is_told_with_exit_code_one(told, server: Server, fresh_database: str):
     async with administrator(server, fresh_database) as admin:
         await admin.execute("DROP INDEX octavo.tag_name")
     url = url_of(server, "octavo_admin", fresh_database)
@@ -105,9 +105,9 @@ async def test_a_change_by_hand_is_told_with_exit_code_one(server: Server, fresh
         (("migrate", "check", "--migrations", "/nowhere", "--name", "shop"), "there is no folder /nowhere"),
     ],
 )
-def test_what_cannot_work_is_one_clear_line(words, message, tmp_path):
+def test_what_cannot_work_is_one_clear_line(program, words, message, tmp_path):
     ended = subprocess.run(
-        [OCTAVO, "--data", str(tmp_path / "none"), *words],
+        [program, "--data", str(tmp_path / "none"), *words],
         capture_output=True,
         text=True,
         timeout=60,

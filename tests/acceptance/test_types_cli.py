@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 import octavo.sync
+from octavo.postgres import server as embedded
 
 SHOP = """
 from typing import Annotated
@@ -37,31 +37,30 @@ def shop(tmp_path_factory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("shop")
     (folder / "shop.py").write_text(SHOP, "utf-8")
     yield folder
-    _octavo(folder, "destroy", "--yes")
+    embedded.destroy(folder / "data", force=True)
 
 
-def _octavo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.executable).with_name("octavo")
+def _octavo(program: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [program, "--data", "data", *arguments], cwd=folder, capture_output=True, text=True, check=False
     )
 
 
-def _told(folder: Path, *arguments: str) -> Any:
-    run = _octavo(folder, *arguments, "--json")
+def _told(program: Path, folder: Path, *arguments: str) -> Any:
+    run = _octavo(program, folder, *arguments, "--json")
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
 
-def test_types_are_compared_checked_applied_and_listed(shop: Path):
+def test_types_are_compared_checked_applied_and_listed(program: Path, shop: Path):
     """S3-062, S3-063"""
     models = ("--types", "shop:Article")
 
-    compared = _told(shop, "type", "diff", *models)
-    checked = _told(shop, "type", "check", *models)
-    applied = _told(shop, "type", "apply", *models)
-    (listed,) = _told(shop, "type", "list")
-    refused = _octavo(shop, "type", "apply", "--types", "shop:Changed")
+    compared = _told(program, shop, "type", "diff", *models)
+    checked = _told(program, shop, "type", "check", *models)
+    applied = _told(program, shop, "type", "apply", *models)
+    (listed,) = _told(program, shop, "type", "list")
+    refused = _octavo(program, shop, "type", "apply", "--types", "shop:Changed")
 
     assert {one["path"] for one in compared["article"]} >= {"/schema", "/indexes"}
     assert checked["article"]["checked"] == 0
@@ -71,8 +70,8 @@ def test_types_are_compared_checked_applied_and_listed(shop: Path):
     assert "article was changed under version 1" in refused.stderr
 
 
-def test_a_missing_model_is_one_line_on_stderr(shop: Path):
-    run = _octavo(shop, "type", "apply", "--types", "shop:Nothing")
+def test_a_missing_model_is_one_line_on_stderr(program: Path, shop: Path):
+    run = _octavo(program, shop, "type", "apply", "--types", "shop:Nothing")
 
     assert run.returncode == 1
     assert len(run.stderr.strip().splitlines()) == 1

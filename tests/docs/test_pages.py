@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from octavo.postgres import server as embedded
+from tests.conftest import FAST
 from tests.docs.pages import Block, blocks, pages
 from tests.docs.reader import Reader, commands, matches
 
@@ -19,23 +22,25 @@ _RUNNABLE = {"python", "console"}
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def workshop(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home with the example documents, and one embedded server for all pages, an organization each."""
     home = tmp_path_factory.mktemp("home")
     shutil.copytree("examples/documents", home / "Documents")
+    embedded.open_server(home / "octavo-data", settings=FAST).close()
     yield home
-    for data in home.glob("*-data"):
-        subprocess.run([_program(), "--data", data, "destroy", "--yes"], check=True, capture_output=True)
+    with ThreadPoolExecutor() as stopping:  # what it takes is mostly waiting for each server's end
+        data = [mark.parent for mark in home.glob("*/octavo.json")]
+        list(stopping.map(partial(embedded.destroy, force=True), data))
 
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "page", [page for page in pages() if _RUNNABLE & {b.language for b in blocks(page)}], ids=str
 )
-def test_a_page_does_what_it_says(page: Path, workshop: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_page_does_what_it_says(page: Path, program: Path, workshop: Path, monkeypatch: pytest.MonkeyPatch):
     shown = blocks(page)
     monkeypatch.chdir(workshop)
-    for name, value in _environment(page, workshop).items():
+    for name, value in _environment(page, program, workshop).items():
         monkeypatch.setenv(name, value)
 
     with asyncio.Runner() as runner:
@@ -65,25 +70,22 @@ def test_a_block_of_commands_is_read_as_typed():
     ],
     ids=["wrong result", "no-run without a reason", "other output"],
 )
-def test_a_reader_notices_what_is_wrong(block: Block):
+def test_a_reader_notices_what_is_wrong(program: Path, block: Block):
     with asyncio.Runner() as runner:
-        reader = Reader(dict(os.environ, PATH=f"{_program().parent}:{os.environ['PATH']}"), runner)
+        reader = Reader(dict(os.environ, PATH=f"{program.parent}:{os.environ['PATH']}"), runner)
         reader.follow(Block(Path("x.md"), 1, "python", "", "import asyncio"))
 
         with pytest.raises(AssertionError):
             reader.follow(block)
 
 
-def _environment(page: Path, home: Path) -> dict[str, str]:
+def _environment(page: Path, program: Path, home: Path) -> dict[str, str]:
     return {
         "HOME": str(home),
-        "PATH": f"{_program().parent}:{os.environ['PATH']}",
+        "PATH": f"{program.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "OCTAVO_ORGANIZATION": "-".join(page.with_suffix("").parts).lower(),
+        "MOST_FILES": "2000",  # of the hundred thousand that the page about modelling loads
         "COLUMNS": "110",
         "NO_COLOR": "1",
         "TERM": "dumb",
     }
-
-
-def _program() -> Path:
-    return Path(sys.executable).with_name("octavo")

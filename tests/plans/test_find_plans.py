@@ -126,12 +126,12 @@ class Crowd:
 
 @pytest.fixture(scope="module")
 async def crowded(server) -> Any:
-    """An organization of 100,000 documents, one of 20,000 and three hundred of twenty."""
+    """Two organizations of 100,000 documents and three hundred of twenty."""
     async with migrated_database(server) as name:
         async with administrator(server, name) as admin:
             await admin.execute("ALTER TABLE octavo.document_filter SET (autovacuum_enabled = off)")
-            for organization, documents in ((BIG, DOCUMENTS), (OTHER, DOCUMENTS // 5)):
-                await admin.execute(FILL, organization, documents)
+            for organization in (BIG, OTHER):
+                await admin.execute(FILL, organization, DOCUMENTS)
             await admin.executemany(FILL, [(organization, 20) for organization in SMALL])
             await admin.execute(DOCUMENTS_OF, BIG, WITH_BODIES)
             await admin.execute(BODIES_OF, BIG)

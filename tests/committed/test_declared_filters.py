@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import octavo
@@ -119,7 +119,7 @@ async def names(docs: Documents, type: str, where: Mapping[str, Any], **options:
 
 
 @given(where=filters | conditions | ranges)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 async def test_a_filter_finds_what_plain_python_finds_with_every_index_declared(populated: Documents, where):
     """S3-009"""
     expected = [str(n) for n, body in enumerate(SINGLE) if holds(where, body)]
@@ -133,7 +133,7 @@ async def test_a_filter_finds_what_plain_python_finds_with_every_index_declared(
     order=st.sampled_from([*DECLARED, *(f"-{name}" for name in DECLARED)]),
     limit=st.integers(3, 200),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 async def test_an_order_is_the_same_with_an_index_and_without(populated: Documents, where, order, limit):
     """Documents equal in the order are told apart by their ids, which rose alike in both types."""
     declared = await names(populated, "thing", where, order=order, limit=limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from octavo.errors import LimitExceeded
 from octavo.operations import indexes
@@ -44,7 +44,7 @@ async def populated(typed) -> Documents:
 
 
 @given(where=ranges)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 async def test_groups_and_bulk_changes_reach_the_same_documents(populated: Documents, where):
     thing = await populated.group("thing", by=["a", "c"], sum="b", where=where, limit=1_000)
     twin = await populated.group("twin", by=["a", "c"], sum="b", where=where, limit=1_000)

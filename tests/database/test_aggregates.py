@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
@@ -372,7 +372,7 @@ async def test_a_step_that_fails_says_which_event_it_was(record: Any, scope: Sco
     ]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(
     writes=st.lists(
         st.tuples(st.lists(st.integers(-9, 9), min_size=1, max_size=6), st.booleans(), st.booleans()),

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from octavo.errors import GuardFailed, InvalidFilter
 from octavo.store import organizations
@@ -39,7 +39,7 @@ async def names(docs: Documents, where: Mapping[str, Any], **options: Any) -> li
 
 
 @given(where=filters)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 async def test_a_filter_finds_the_documents_that_plain_python_finds(populated: Documents, where):
     """S0-072"""
     expected = [str(n) for n, body in enumerate(POPULATION) if holds(where, body)]
@@ -51,7 +51,7 @@ async def test_a_filter_finds_the_documents_that_plain_python_finds(populated: D
 
 
 @given(where=filters)
-@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75)
 async def test_a_guard_holds_for_a_document_exactly_when_the_filter_does(populated: Documents, record, where):
     sample = [document async for document in populated.find(where={"@name": {"$prefix": "7"}})]
     condition, arguments = compile_guard(parse(where), body="body", metadata="'{}'::jsonb", first=2)

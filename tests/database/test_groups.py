@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import octavo.sync
@@ -99,7 +99,7 @@ keys = st.lists(st.sampled_from(["a", "b", "c", "a.b", "b.a"]), min_size=1, max_
 
 
 @given(keys=keys, where=st.sampled_from([{}, {"a": 1}, {"b": {"$exists": True}}, {"c": {"$gte": 1}}]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 async def test_groups_are_those_that_plain_python_makes(populated: Documents, keys, where):
     matching = [body for body in POPULATION if holds(where, body)]
     expected = Counter(_canonical([_value(body, key.split(".")) for key in keys]) for body in matching)

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from octavo.errors import Conflict, InvalidFilter, InvalidInput, LimitExceeded, NotFound
@@ -461,7 +461,7 @@ NODES = st.integers(0, 7)
     types=st.none() | st.lists(st.sampled_from(["one", "two", "both"]), unique=True),
     deleted=st.none() | NODES,
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40)
 async def test_a_walk_reaches_what_plain_python_reaches(
     record, organization, edges, start, depth, direction, types, deleted
 ):

@@ -39,7 +39,7 @@ async def test_a_migration_steps_back_from_a_lock_and_readers_get_through(server
         while not await reader.fetchval(BUSY.format("wait_event_type = 'Lock'"), database):
             pass
         # It waits for its lock now, and whoever comes after it waits for it: for 50 ms, and no longer.
-        assert await asyncio.wait_for(reader.fetchval("SELECT count(*) FROM octavo.busy"), 5) == 0
+        assert await asyncio.wait_for(reader.fetchval("SELECT count(*) FROM octavo.busy"), 60) == 0
         assert not migrating.done()
         await transaction.commit()
 
@@ -97,7 +97,7 @@ async def test_writers_go_on_while_an_index_is_built(server, database):
         )
         while not await writer.fetchval(BUSY.format("wait_event_type = 'Lock'"), database):
             pass
-        await asyncio.wait_for(writer.execute("INSERT INTO octavo.busy VALUES (2)"), 5)
+        await asyncio.wait_for(writer.execute("INSERT INTO octavo.busy VALUES (2)"), 60)
         assert not migrating.done()
         await transaction.commit()
         await migrating

@@ -111,7 +111,7 @@ async def test_when_there_is_more_to_do_the_next_step_follows_at_once():
     part.start()
 
     for expected in (1, 2, 3):
-        assert await asyncio.wait_for(work.begun.get(), 5) == expected
+        assert await asyncio.wait_for(work.begun.get(), 60) == expected
         work.gate.release()
 
     await part.stop()
@@ -127,7 +127,7 @@ async def test_waking_ends_the_wait():
 
     part.wake()
 
-    assert await asyncio.wait_for(work.begun.get(), 5) == 2
+    assert await asyncio.wait_for(work.begun.get(), 60) == 2
     work.gate.release()
     await part.stop()
 
@@ -141,7 +141,7 @@ async def test_a_wake_during_a_step_is_not_lost():
     part.wake()
     work.gate.release()
 
-    assert await asyncio.wait_for(work.begun.get(), 5) == 2
+    assert await asyncio.wait_for(work.begun.get(), 60) == 2
     work.gate.release()
     await part.stop()
 
@@ -153,7 +153,7 @@ async def test_a_fault_is_told_and_the_part_goes_on(caplog):
         part.start()
         await work.begun.get()
         work.gate.release()
-        assert await asyncio.wait_for(work.begun.get(), 5) == 2
+        assert await asyncio.wait_for(work.begun.get(), 60) == 2
 
     assert (part.failures, repr(part.last_error)) == (1, "ValueError('the first')")
     assert "faulty failed and will be tried again: the first" in caplog.text
@@ -172,7 +172,7 @@ async def test_it_stops_at_once_while_it_waits_after_a_fault():
         await asyncio.sleep(0)
     assert part.failures == 1
 
-    await asyncio.wait_for(part.stop(grace_seconds=60), 5)
+    await asyncio.wait_for(part.stop(grace_seconds=3600), 60)
 
     assert not part.is_running
 

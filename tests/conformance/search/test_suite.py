@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from octavo.errors import InvalidInput, LimitExceeded
@@ -15,7 +15,7 @@ class TestSearchEngines(SearchEngineSuite):
 
 
 @given(text=st.text(max_size=60))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 async def test_no_query_that_can_be_read_is_an_error(library: Library, text: str) -> None:
     try:
         parse(text)

@@ -15,11 +15,15 @@ Kind = Literal["pdf", "word", "text", "markdown", "html", "email", "webpage", "o
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A file that can be read. `modified_ns` is its modification time, nanoseconds since 1970."""
+    """A file that can be read. `modified_ns` is its modification time, nanoseconds since 1970.
+
+    `charset` is what its server says its text is encoded in; None if nobody says.
+    """
 
     path: Path
     bytes: int
     modified_ns: int
+    charset: str | None = None
 
 
 class Place(msgspec.Struct, frozen=True):

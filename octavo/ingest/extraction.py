@@ -36,7 +36,9 @@ class _Extractor(Protocol):
     def extract(self, original: Original) -> Extracted: ...
 
 
-def extract(data: bytes, name: str, limits: Limits, *, depth: int = 0) -> Extracted:
+def extract(
+    data: bytes, name: str, limits: Limits, *, depth: int = 0, charset: str | None = None
+) -> Extracted:
     """What a file says.
 
     Args:
@@ -44,6 +46,7 @@ def extract(data: bytes, name: str, limits: Limits, *, depth: int = 0) -> Extrac
         name: its name, which tells kinds of text apart and is the last resort for a title.
         limits: what is refused.
         depth: how many mails it is inside of.
+        charset: what its text is said to be encoded in, from outside of it.
 
     Raises:
         UnreadableFile: it is broken, encrypted, or not what it claims to be.
@@ -60,17 +63,19 @@ def extract(data: bytes, name: str, limits: Limits, *, depth: int = 0) -> Extrac
         return _attachment(data, storable(name)[0], media_type, limits, depth + 1)
 
     extracted = _extractor(_module(found.kind, found.media_type)).extract(
-        Original(data, name, found.media_type, limits, attach)
+        Original(data, name, found.media_type, limits, attach, charset)
     )
     if found.is_misnamed:
         extracted.metadata["named"] = name.rpartition(".")[2].lower()
     return extracted
 
 
-def attempt(data: bytes, name: str, limits: Limits, *, depth: int = 0) -> Extracted | Unread:
+def attempt(
+    data: bytes, name: str, limits: Limits, *, depth: int = 0, charset: str | None = None
+) -> Extracted | Unread:
     """What a file says, or why it cannot be read. Nothing a file holds raises."""
     try:
-        return extract(data, name, limits, depth=depth)
+        return extract(data, name, limits, depth=depth, charset=charset)
     except (IngestFault, MissingExtra) as error:
         return _unread(error)
     except MemoryError:

@@ -231,4 +231,6 @@ def _is_harmless(file: Found) -> bool:
 
 
 def _read_here(files: Sequence[Found | Failed], limits: Limits) -> list[Outcome]:
-    return [file if isinstance(file, Failed) else read_file(file.path, limits) for file in files]
+    return [
+        file if isinstance(file, Failed) else read_file(file.path, limits, file.charset) for file in files
+    ]

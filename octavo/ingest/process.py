@@ -16,7 +16,7 @@ import msgspec
 from octavo.errors import RefusedFile, Unavailable, UnreadableFile
 from octavo.ingest.extracted import Failed, Found, Outcome
 from octavo.ingest.limits import Limits
-from octavo.ingest.wire import Answer, Frames, Request, framed
+from octavo.ingest.wire import Answer, Frames, Request, Wanted, framed
 
 _PIECE_BYTES = 1 << 18
 
@@ -71,7 +71,7 @@ class Process:
 
     async def _ask(self, files: Sequence[Found]) -> None:
         _, to = self._connection or await self._started()
-        to.write(framed(Request([os.fsencode(file.path) for file in files])))
+        to.write(framed(Request([Wanted(os.fsencode(file.path), file.charset) for file in files])))
 
     async def _started(self) -> tuple[StreamReader, StreamWriter]:
         """A worker that has said hello; one that is killed before that gets a second chance."""

@@ -15,8 +15,10 @@ from octavo.ingest.limits import Limits
 _PIECE_BYTES = 1 << 20
 
 
-def read_file(path: Path, limits: Limits) -> Outcome:
+def read_file(path: Path, limits: Limits, charset: str | None = None) -> Outcome:
     """Read one file. Nothing it holds, and nothing that is wrong with it, raises.
+
+    `charset` is what somebody who should know says its text is encoded in.
 
     The checksum is of the bytes that were read, also when the file changes meanwhile.
     """
@@ -28,7 +30,7 @@ def read_file(path: Path, limits: Limits) -> Outcome:
         return Failed(path, UnreadableFile.code, f"it cannot be opened: {error.strerror or error}")
     except MemoryError:
         return Failed(path, RefusedFile.code, "reading it takes too much memory")
-    said = attempt(data, path.name, limits)
+    said = attempt(data, path.name, limits, charset=charset)
     if isinstance(said, Unread):
         return Failed(path, said.code, said.message)
     return Read(path, hashlib.sha256(data).digest(), len(data), modified_ns, said)

@@ -54,11 +54,11 @@ class Staging:
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
             return Path(tempfile.mkdtemp(dir=self._folder)) / _fitting(name)
 
-    def found(self, path: Path, place: Place, modified_ns: int) -> Found:
+    def found(self, path: Path, place: Place, modified_ns: int, charset: str | None = None) -> Found:
         """A file that was written at a path, as one to be read: it takes the time its place has for it."""
         os.utime(path, ns=(modified_ns, modified_ns))
         self._places[path] = place
-        return Found(path, path.stat().st_size, modified_ns)
+        return Found(path, path.stat().st_size, modified_ns, charset)
 
     def place(self, path: Path) -> Place | None:
         """Where the file at this path is from; None for an ordinary file."""

@@ -14,10 +14,17 @@ from octavo.ingest.extracted import Extracted, Failed, Outcome, Read
 _LENGTH_BYTES = 4
 
 
-class Request(msgspec.Struct, frozen=True, array_like=True):
-    """Files to read, by path as the file system has it."""
+class Wanted(msgspec.Struct, frozen=True, array_like=True):
+    """A file to read: its path as the file system has it, and the encoding of its text, if it is known."""
 
-    paths: list[bytes]
+    path: bytes
+    charset: str | None = None
+
+
+class Request(msgspec.Struct, frozen=True, array_like=True):
+    """Files to read."""
+
+    files: list[Wanted]
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):

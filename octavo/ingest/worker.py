@@ -21,7 +21,7 @@ from octavo.errors import UnreadableFile
 from octavo.ingest.extraction import warm_up
 from octavo.ingest.limits import Limits
 from octavo.ingest.read import read_file
-from octavo.ingest.wire import Answer, Frames, Request, framed
+from octavo.ingest.wire import Answer, Frames, Request, Wanted, framed
 
 _PIECE_BYTES = 65_536
 
@@ -44,15 +44,16 @@ def _serve(pool: socket.socket, limits: Limits) -> None:
     requests = msgspec.msgpack.Decoder(Request)
     while piece := pool.recv(_PIECE_BYTES):
         for message in frames.feed(piece):
-            for path in requests.decode(message).paths:
-                pool.sendall(_answer(Path(os.fsdecode(path)), limits))
+            for wanted in requests.decode(message).files:
+                pool.sendall(_answer(wanted, limits))
 
 
-def _answer(path: Path, limits: Limits) -> bytes:
+def _answer(wanted: Wanted, limits: Limits) -> bytes:
     # No handler: the signal's default ends the process, also in the midst of a library's loop.
     signal.alarm(limits.seconds_per_file)
     try:
-        return framed(Answer.of(read_file(path, limits)))
+        path = Path(os.fsdecode(wanted.path))
+        return framed(Answer.of(read_file(path, limits, wanted.charset)))
     except (MemoryError, ValueError) as error:
         message = f"what it says cannot be passed on: {type(error).__name__} {error}"
         return framed(Answer(code=UnreadableFile.code, message=message))

@@ -175,6 +175,29 @@ async def test_packed_pages_are_unpacked(view, site):
     assert (await live(view))["a"].body["title"] == "Opening hours"
 
 
+@pytest.mark.parametrize("name", ["page.html", "page.txt"])
+async def test_the_server_says_what_a_text_is_encoded_in(view, site, name):
+    """Without its word, the encoding of so few bytes is guessed."""
+    text = "<title>Приветствие</title><p>Кофе" if name.endswith("html") else "Приветствие и кофе\n"
+    kind = "text/html" if name.endswith("html") else "text/plain"
+    site.page(f"/{name}", text.encode("koi8-r"), Content_Type=f'{kind}; charset="KOI8-R"')
+
+    await view.ingest(site.url(f"/{name}"), allow_private=True, limits=LIMITS)
+
+    (doc,) = [doc async for doc in view.documents.find()]
+    assert doc.body["title"].startswith("Приветствие")
+    assert (await view.documents.content(doc.id)).encoding == "koi8-r"
+
+
+@pytest.mark.parametrize("said", ["nonsense", "", "idna", "utf-16", "x" * 10_000])
+async def test_a_server_that_says_nonsense_does_no_harm(view, site, said):
+    site.page("/a", PAGE.replace(b"nine", "nín".encode()), Content_Type=f"text/html; charset={said}")
+
+    summary = await view.ingest(site.url("/a"), allow_private=True, limits=LIMITS)
+
+    assert (summary.created, (await live(view))["a"].body["title"]) == (1, "Opening hours")
+
+
 def busy(times: int, status: int, **fields: str) -> Answer:
     """A page of a site that is busy so many times, and then gives it."""
     left = iter(range(times))

@@ -45,7 +45,7 @@ def extract(
 
     `charset` and `address` are what is known from around the HTML: they count before what is in it.
     """
-    source, encoding, replaced = decode(original.data, charset or _charset(original.data))
+    source, encoding, replaced = decode(original.data, charset or original.charset or _charset(original.data))
     tree = _tree(source)
     told = _told(tree)
     return original.extracted(

@@ -19,7 +19,8 @@ from octavo.text.counts import count
 class Original:
     """The bytes of one file, what they are, and how a file inside of them is read.
 
-    `attach` takes the bytes of such a file, its name, and the media type it is said to have.
+    `attach` takes the bytes of such a file, its name, and the media type it is said to have. `charset` is what its text
+    is said to be encoded in, from outside of it.
     """
 
     data: bytes
@@ -27,6 +28,7 @@ class Original:
     media_type: str
     limits: Limits
     attach: Callable[[bytes, str, str], Attachment]
+    charset: str | None = None
 
     def extracted(
         self,

@@ -29,5 +29,5 @@ def decoded(original: Original) -> tuple[str, str, dict[str, int]]:
             f"{len(original.data):,} bytes of text are more than {original.limits.max_text_characters:,} characters",
             remedy="split the file or raise the limit max_text_characters",
         )
-    text, encoding, replaced = decode(original.data)
+    text, encoding, replaced = decode(original.data, original.charset)
     return text, encoding, {"replaced": replaced} if replaced else {}

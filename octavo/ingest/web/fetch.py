@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from email.message import Message
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -20,6 +21,7 @@ _REDIRECTIONS = {301, 302, 303, 307, 308}
 _OK, _NOT_MODIFIED = 200, 304
 _PIECE_BYTES = 1 << 18
 _VALIDATOR_CHARACTERS = 1_000
+_CONTENT_TYPE_CHARACTERS = 200
 
 
 class Version(NamedTuple):
@@ -38,11 +40,15 @@ NO_VERSION = Version()
 
 
 class Fetched(NamedTuple):
-    """What came of a URL: where it was in the end, its version, and whether it is the one that was known."""
+    """What came of a URL: where it was in the end, its version, and whether it is the one that was known.
+
+    `charset` is what the server says the text is encoded in.
+    """
 
     url: Url
     version: Version
     is_unchanged: bool
+    charset: str | None = None
 
 
 class Fetcher:
@@ -114,7 +120,7 @@ class Fetcher:
                 fields = _told(response)
                 if response.status not in _REDIRECTIONS:
                     is_new = await self._keep(response, fields, to, known)
-                    return Fetched(url, _version(fields) if is_new else known, not is_new)
+                    return Fetched(url, _version(fields) if is_new else known, not is_new, _charset(fields))
                 location = fields.get("location", "")
             url = url.joined(location)
         raise RefusedFile(
@@ -176,6 +182,12 @@ def _told(response: httpcore.Response) -> dict[str, str]:
 def _version(fields: Mapping[str, str]) -> Version:
     told = (fields.get(name, "") for name in ("etag", "last-modified"))
     return Version(*(value if 0 < len(value) <= _VALIDATOR_CHARACTERS else None for value in told))
+
+
+def _charset(fields: Mapping[str, str]) -> str | None:
+    told = Message()
+    told["Content-Type"] = fields.get("content-type", "")[:_CONTENT_TYPE_CHARACTERS]
+    return told.get_content_charset()
 
 
 def _reason(response: httpcore.Response) -> str:

@@ -109,7 +109,8 @@ class _Fetching:
         if answer.is_unchanged:
             await asyncio.to_thread(self._staging.discard, path)
             return None
-        return await asyncio.to_thread(self._staging.found, path, _place(url, answer), time.time_ns())
+        place = _place(url, answer)
+        return await asyncio.to_thread(self._staging.found, path, place, time.time_ns(), answer.charset)
 
     async def _known(self, url: Url) -> Version:
         key = sources.key_of(str(url))

@@ -17,6 +17,7 @@ from octavo.postgres.record import Record, open_record
 from octavo.postgres.server import Server
 from octavo.projections.vectors import VectorProjection
 from octavo.roles.embedder import Model, Purpose
+from octavo.roles.state import bucket
 from octavo.search.semantic import Neighbours, Semantic
 from octavo.store import organizations
 from tests.databases import migrated_database, settings_of
@@ -319,3 +320,34 @@ async def test_a_model_whose_vectors_have_another_length_is_refused(embedding):
 
     with pytest.raises(InvalidSetting):
         await PostgresVectors(embedding.record, short).position()
+
+
+@pytest.mark.parametrize("table", ["vector_passage", "vector_text"])
+async def test_a_document_that_lost_a_part_is_told_apart(embedding, table):
+    document = await embedding.documents.put("article", {"text": "A harbour of granite. " * 80})
+    await embedding.fill()
+    before = await embedding.engine.digests()
+
+    await embedding.record.system.execute(
+        f"DELETE FROM octavo.{table} WHERE organization_id = $1 AND ordinal = 1", embedding.organization
+    )
+
+    key = embedding.organization, bucket(document.id)
+    assert await embedding.engine.held(*key) == {document.id: 0}
+    assert (await embedding.engine.digests())[key] != before[key]
+
+
+async def test_what_an_interrupted_emptying_left_is_swept_with_the_next_load(embedding):
+    await embedding.documents.put("article", {"text": "granite harbours"})
+    await embedding.fill()
+    # What the emptying commits first; a kill comes before it deletes.
+    await embedding.record.system.execute(
+        "UPDATE octavo.vector_shelf SET is_retired = true WHERE organization_id = $1", embedding.organization
+    )
+    assert await embedding.ids("harbours") == []
+
+    after = await embedding.documents.put("article", {"text": "sourdough bread"})
+    await embedding.fill()
+
+    assert await embedding.ids("harbours") == [after.id]
+    assert (await embedding.rows())["vector_passage"] == 1

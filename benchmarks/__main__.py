@@ -16,7 +16,7 @@ import octavo
 from benchmarks.measure import Row
 from octavo.postgres import server as embedded
 
-ALL = ("documents", "find", "events", "search", "vectors", "hybrid", "analytics", "ingest")
+ALL = ("documents", "find", "events", "runs", "search", "vectors", "hybrid", "analytics", "ingest")
 console = Console()
 
 

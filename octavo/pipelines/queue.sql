@@ -116,8 +116,9 @@ kept AS (
     )
     SELECT
         organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority,
-        end_state, input, output, last_error, steps, attempt, max_attempts, created_at, started_at, moment, actor,
-        actor_kind, session_id, correlation_id, now_epoch, end_xid, end_id
+        end_state, input, output, last_error, steps, attempt, max_attempts, created_at, started_at,
+        -- A clock that was set back ends no run before it began.
+        greatest(moment, created_at, started_at), actor, actor_kind, session_id, correlation_id, now_epoch, end_xid, end_id
     FROM gone
 ),
 recorded AS (

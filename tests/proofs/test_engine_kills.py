@@ -53,7 +53,7 @@ class Programs:
         """`octavo --data … ARGUMENTS`."""
         started = subprocess.Popen(
             [OCTAVO, "--data", str(self._data), *arguments],
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
         self._started.append(started)
@@ -61,7 +61,14 @@ class Programs:
 
     def worker(self) -> subprocess.Popen[bytes]:
         """One that fills engines."""
-        return self.start("worker", "--role", "search")
+        return self.start("worker", "--role", "search", "--json")
+
+    async def working(self) -> subprocess.Popen[bytes]:
+        """A worker that says that it works."""
+        started = self.worker()
+        assert started.stdout is not None
+        assert b"working" in await asyncio.to_thread(started.stdout.readline)
+        return started
 
     def end(self) -> None:
         """Kill what is left."""
@@ -69,6 +76,8 @@ class Programs:
             if one.poll() is None:
                 one.kill()
             one.wait()
+            if one.stdout is not None:
+                one.stdout.close()
 
 
 @pytest.fixture
@@ -144,7 +153,7 @@ async def test_engines_equal_the_record_whoever_is_killed(data, chance, programs
 async def test_another_worker_takes_over_when_one_is_killed(data, chance, programs, record_property):
     seconds: list[float] = []
     async with octavo.open(data, background=False) as db:
-        workers = [programs.worker(), programs.worker()]
+        workers = [await programs.working(), await programs.working()]
         for number in range(6):
             made = await db.documents.put("note", {"text": f"before{number}"})
             await db.search(f"before{number}", after=made.position, wait_seconds=PATIENCE_SECONDS)
@@ -155,7 +164,7 @@ async def test_another_worker_takes_over_when_one_is_killed(data, chance, progra
             hits = await db.search(f"after{number}", after=made.position, wait_seconds=PATIENCE_SECONDS)
             seconds.append(time.monotonic() - begun)
             assert [hit.id for hit in hits.hits] == [made.id]
-            workers[place] = programs.worker()
+            workers[place] = await programs.working()
 
     record_property("longest_takeover_seconds", round(max(seconds), 1))
     assert max(seconds) < PATIENCE_SECONDS

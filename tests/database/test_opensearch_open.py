@@ -52,6 +52,9 @@ async def test_what_is_written_is_found_in_the_cluster(database: octavo.Settings
             where={
                 "price_range": {"$elemMatch": {"min": 10, "currency": "EUR"}},
                 "start_date": {"$gte": "2026-01-01"},
+                "organizer_id": "o1",
+                "status": "published",
+                "tags": "open air",
             },
             facets=["category", "tags", "status", "organizer_id"],
             after=last.position,

@@ -338,6 +338,24 @@ async def test_an_index_that_was_deleted_is_another_generation_to_be_filled_from
     assert await library.ids("refund") == []
 
 
+async def test_a_search_goes_on_in_the_index_that_took_the_place_of_another(
+    library: Library, cluster: Cluster, record: Record, url: str
+) -> None:
+    await library.add("refund")
+    gate = Gate()
+    cluster.rule = gate.before("_search")
+
+    searching = asyncio.create_task(library.search("refund"))
+    await gate.reached.wait()
+    other = OpenSearchEngine(record, url)
+    begun = await other.reset()
+    gate.opened.set()
+
+    found = await searching
+    assert (list(found.matches), found.cursor) == ([], begun)
+    await other.close()
+
+
 async def test_an_index_that_goes_while_it_is_written_is_not_made_by_the_write(
     library: Library, cluster: Cluster, behind: str, url: str
 ) -> None:

@@ -19,30 +19,20 @@ import msgspec
 
 from octavo.engines.search.candidates import EVERYTHING, FIRST_LOOK, FURTHER, filled, ordered
 from octavo.engines.search.life import life_of
-from octavo.engines.search.meaning import Meaning, marked, meaning
+from octavo.engines.search.meaning import Meaning, meaning
 from octavo.engines.search.opensearch_address import parse
 from octavo.engines.search.opensearch_client import Cluster, NotThere
-from octavo.engines.search.opensearch_documents import DOCUMENT, PARKED, Shown, ShownPassage, mark
+from octavo.engines.search.opensearch_documents import DOCUMENT, PARKED, mark
 from octavo.engines.search.opensearch_index import OpenSearchIndex, Stand, taken_over
-from octavo.engines.search.opensearch_query import APART, WEIGHED, Builder, Clause
+from octavo.engines.search.opensearch_query import Builder, Clause
+from octavo.engines.search.opensearch_shown import Best, Candidate, best_of, match
 from octavo.engines.search.opensearch_writes import Writes
 from octavo.engines.search.prepared import prepared
-from octavo.engines.search.word_forms import WordForms, words_of
+from octavo.engines.search.word_forms import WordForms
 from octavo.errors import Unavailable
 from octavo.postgres.pool import Row
 from octavo.postgres.record import Record
-from octavo.roles.search import (
-    MATCH_START,
-    Change,
-    Explanation,
-    Found,
-    Match,
-    Matching,
-    Order,
-    Place,
-    Query,
-    Standing,
-)
+from octavo.roles.search import Change, Found, Matching, Order, Place, Query
 from octavo.roles.state import Cursor, Digest, Parked
 from octavo.values.login import Login
 
@@ -50,21 +40,12 @@ from octavo.values.login import Login
 AT_ONCE = 10_000
 WORDS = 10_000
 MOST_PARKED = 1_000
-ERASING_SECONDS = 600.0
 # Documents asked for behind a place at least, since some before it are asked for with them.
 _CONTINUED = 256
 _A_LITTLE_MORE = 1 + 1e-6
 _LAST_ID = "~"
-_ABOUT_AS_GOOD = 0.75
 _ERASED_AT_ONCE = 1_000
 _ATTEMPTS = 10
-
-
-class Candidate(msgspec.Struct, frozen=True, gc=False):
-    """A document that matches by its best passage."""
-
-    id: UUID
-    score: float
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -74,21 +55,6 @@ class Question(msgspec.Struct, frozen=True):
     standing: Stand
     meaning: Meaning
     builder: Builder
-
-
-class Best(msgspec.Struct, frozen=True):
-    """What is shown of a document: its best passage for a query, with what matches between marks.
-
-    Attributes:
-        standing: `part:word` of words in title, preview and description, if an explanation is asked for.
-        apart: no passage matches by itself.
-    """
-
-    shown: Shown
-    passage: ShownPassage
-    highlight: str
-    standing: Sequence[str]
-    apart: bool = False
 
 
 class OpenSearchEngine:
@@ -175,8 +141,10 @@ class OpenSearchEngine:
         """One page of matches, by score or in an order the record knows."""
         try:
             return await self._found(await self._question(query))
-        except NotThere:
-            # The engine was emptied between the first look and the second; another index has its name now.
+        except Unavailable as error:
+            if not isinstance(error.__cause__, NotThere):
+                raise
+            # The engine was emptied between the first look and the second; another index has its place now.
             return await self._found(await self._question(query))
 
     async def matching(self, query: Query, most: int) -> Matching:
@@ -344,7 +312,9 @@ class OpenSearchEngine:
         best = await self._best(question, [one.id for one, _, _ in hits])
         return Found(
             matches=[
-                _match(question, one, row, value, best[one.id]) for one, row, value in hits if one.id in best
+                match(question.query, question.meaning, one, row, value=value, best=best[one.id])
+                for one, row, value in hits
+                if one.id in best
             ],
             more=more,
             capped=capped,
@@ -374,7 +344,7 @@ class OpenSearchEngine:
         index = await self._current()
         answer = await index.search(question.standing.index, question.query.organization, body)
         return {
-            UUID(hit["fields"]["id"][0]): _best_of(hit, question.meaning) for hit in answer["hits"]["hits"]
+            UUID(hit["fields"]["id"][0]): best_of(hit, question.meaning) for hit in answer["hits"]["hits"]
         }
 
     async def _erase(self, organization: UUID, wanted: Sequence[Mapping[str, Any]]) -> None:
@@ -383,16 +353,7 @@ class OpenSearchEngine:
         for _ in range(_ATTEMPTS):
             name = (await index.standing()).index
             await index.refresh(name)
-            answer = await self._cluster.ask(
-                "POST",
-                f"/{name}/_delete_by_query",
-                {"query": query},
-                timeout_seconds=ERASING_SECONDS,
-                routing=organization.hex,
-                conflicts="proceed",
-                refresh=True,
-            )
-            if not answer["total"] and not answer["failures"]:
+            if not await index.erase(name, organization, query):
                 return
         raise Unavailable(
             "what is to be erased from the search engine is written again and again",
@@ -411,57 +372,6 @@ async def _pages(
         if len(hits) < AT_ONCE:
             return
         asked["search_after"] = hits[-1]["sort"]
-
-
-def _match(question: Question, one: Candidate, row: Row, value: float | bytes, best: Best) -> Match:
-    passage = best.passage
-    return Match(
-        id=one.id,
-        namespace=row["namespace"],
-        type=row["type"],
-        name=row["name"],
-        title=best.shown.title,
-        description=best.shown.description,
-        version=best.shown.version,
-        current_version=row["version"],
-        score=one.score,
-        start=passage.start,
-        end=passage.end,
-        highlight=best.highlight,
-        place=Place(0, value, one.id),
-        explanation=_explanation(question, one, row["type"], best) if question.query.explain else None,
-    )
-
-
-def _explanation(question: Question, one: Candidate, type: str, best: Best) -> Explanation:
-    """Why a document has its score: the words that stand in it, and the factors."""
-    forms = {best.passage.forms.get(word, word) for word in words_of(best.passage.text)}
-    meaning = question.meaning
-    words = {word: word in forms for word in sorted(meaning.whole_forms)}
-    words |= {f"{start}*": any(form.startswith(start) for form in forms) for start in meaning.beginnings}
-    found = [
-        Standing(word, [part for part in WEIGHED if f"{part}:{word}" in best.standing] + ["text"] * in_text)
-        for word, in_text in words.items()
-    ]
-    boost, apart = question.query.boosts.get(type, 1.0), APART if best.apart else 1.0
-    factors = {"words": one.score / boost / apart, "apart": apart, "boost": boost}
-    return Explanation(
-        found=[one for one in found if one.parts],
-        factors={name: factor for name, factor in factors.items() if name == "words" or factor != 1.0},
-    )
-
-
-def _best_of(hit: Mapping[str, Any], asked: Meaning) -> Best:
-    """Of the passages that score about as well as the best one, the one with most matches."""
-    found = hit["inner_hits"]["passages"]["hits"]["hits"]
-    enough = found[0]["_score"] * _ABOUT_AS_GOOD
-    passages = [
-        msgspec.convert(one["_source"]["shown"], ShownPassage) for one in found if one["_score"] >= enough
-    ]
-    highlights = [marked(one.text, one.forms, asked) for one in passages]
-    best = max(range(len(passages)), key=lambda at: highlights[at].count(MATCH_START))
-    shown = msgspec.convert(hit["_source"]["shown"], Shown)
-    return Best(shown, passages[best], highlights[best], hit.get("matched_queries", ()))
 
 
 def _of(organization: UUID | None) -> list[dict[str, Any]]:

@@ -20,14 +20,13 @@ from uuid_utils.compat import uuid4
 from octavo.engines.search.life import Life
 from octavo.engines.search.opensearch_address import Address
 from octavo.engines.search.opensearch_client import Cluster, NotThere, Taken, first_cause
-from octavo.errors import Conflict, StorageFault
+from octavo.engines.search.opensearch_fields import STANDING, definition
+from octavo.errors import Conflict, StorageFault, Unavailable
 from octavo.roles.state import NO_DOCUMENT, Cursor
 from octavo.values.position import Position
 
-_STANDING = "standing"
 _ATTEMPTS = 5
-# A document's passages; a body at its limit has half as many.
-_MOST_PASSAGES = 100_000
+ERASING_SECONDS = 600.0
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -132,7 +131,7 @@ class OpenSearchIndex:
         Raises:
             Unavailable: a part of the index cannot.
         """
-        answer = await self.cluster.ask("POST", f"/{index}/_refresh")
+        answer = await self._asked(f"/{index}/_refresh")
         if failures := answer["_shards"].get("failures"):
             raise self.cluster.refused(503, first_cause(failures))
 
@@ -162,8 +161,7 @@ class OpenSearchIndex:
             organization: only the part where it is; None for all.
         """
         part = None if organization is None else organization.hex
-        answer = await self.cluster.ask(
-            "POST",
+        answer = await self._asked(
             f"/{index}/_search",
             body,
             allow_partial_search_results=False,
@@ -174,8 +172,29 @@ class OpenSearchIndex:
             raise self.cluster.refused(503, first_cause(answer["_shards"].get("failures", ())))
         return answer
 
+    async def erase(self, index: str, organization: UUID, query: Mapping[str, Any]) -> bool:
+        """Delete what matches; False when there was nothing."""
+        answer = await self._asked(
+            f"/{index}/_delete_by_query",
+            {"query": query},
+            timeout_seconds=ERASING_SECONDS,
+            routing=organization.hex,
+            conflicts="proceed",
+            refresh=True,
+        )
+        return bool(answer["total"] or answer["failures"])
+
+    async def _asked(self, path: str, body: Mapping[str, Any] | None = None, **parameters: Any) -> Any:
+        try:
+            return await self.cluster.ask("POST", path, body, **parameters)
+        except NotThere as error:
+            raise Unavailable(
+                f"the search index {path.split('/')[1]} was taken away while it was asked",
+                remedy="try again: another one takes its place",
+            ) from error
+
     async def _look(self, organizations: Sequence[UUID]) -> Look | None:
-        keys = [_STANDING, *(one.hex for one in organizations)]
+        keys = [STANDING, *(one.hex for one in organizations)]
         # By key a document is read as it was written last, whether searches see it or not.
         wanted = [{"_index": self.alias, "_id": key, "routing": key} for key in keys]
         standing, *others = (await self.cluster.ask("POST", "/_mget", {"docs": wanted}))["docs"]
@@ -209,7 +228,7 @@ class OpenSearchIndex:
         self, index: str, cursor: Cursor, action: str, **demands: int
     ) -> dict[str, Any] | None:
         """Write where the engine stands; None if somebody else has, or the index is gone."""
-        told = {action: {"_id": _STANDING, "routing": _STANDING, **demands}}
+        told = {action: {"_id": STANDING, "routing": STANDING, **demands}}
         lines = b"\n".join([msgspec.json.encode(told), msgspec.json.encode(_stored(cursor)), b""])
         try:
             [done] = await self.write(index, lines)
@@ -234,7 +253,7 @@ class OpenSearchIndex:
 
     async def _make(self, index: str, *aliases: str) -> None:
         named: dict[str, Any] = {name: {} for name in (_writes(index), *aliases)}
-        await self.cluster.ask("PUT", f"/{index}", {**self._definition(), "aliases": named})
+        await self.cluster.ask("PUT", f"/{index}", {**definition(self._tuning), "aliases": named})
 
     async def _forget(self, *, keep: tuple[str, ...], beginning: str, but: str | None = None) -> None:
         """Delete indexes whose names begin so, some apart: what a former life or an interrupted step left."""
@@ -255,63 +274,9 @@ class OpenSearchIndex:
     def _first_cursor(self) -> Cursor:
         return Cursor(uuid4(), Position(self._shard, 0, 0, 0), NO_DOCUMENT)
 
-    def _definition(self) -> dict[str, Any]:
-        """Settings and fields of an index."""
-        return {
-            "settings": {
-                "number_of_shards": self._tuning.shards,
-                "number_of_replicas": self._tuning.replicas,
-                # Each load is made visible as a whole, before the cursor moves.
-                "refresh_interval": "-1",
-                "mapping.nested_objects.limit": _MOST_PASSAGES,
-                # A word counts by its rarity only: most documents have no description, so lengths say nothing.
-                "similarity": {"rarity": {"type": "BM25", "k1": 0.0, "b": 0.0}},
-                "analysis": {"analyzer": {"words": {"type": "custom", "tokenizer": "whitespace"}}},
-            },
-            "mappings": _MAPPINGS,
-        }
-
-
-_KEYWORD = {"type": "keyword"}
-_WEIGHED = {"type": "text", "analyzer": "words", "norms": False, "similarity": "rarity"}
-_KEPT = {"type": "object", "enabled": False}
-
-_MAPPINGS: dict[str, Any] = {
-    "dynamic": False,
-    "_routing": {"required": True},
-    # What is searched is not shown: it would double the index.
-    "_source": {"excludes": ["title", "preview", "description", "spoken", "passages.text", "passages.rough"]},
-    "properties": {
-        "kind": _KEYWORD,
-        "organization": _KEYWORD,
-        "id": _KEYWORD,
-        "namespace": _KEYWORD,
-        "type": _KEYWORD,
-        "bucket": {"type": "short"},
-        "version": {"type": "long"},
-        "seal": {"type": "long"},
-        "title": _WEIGHED,
-        "preview": _WEIGHED,
-        "description": _WEIGHED,
-        "spoken": _KEYWORD,
-        "passages": {
-            "type": "nested",
-            "dynamic": False,
-            "properties": {
-                "text": {"type": "text", "analyzer": "words"},
-                "rough": {"type": "text", "analyzer": "words", "norms": False, "index_options": "docs"},
-                "shown": _KEPT,
-            },
-        },
-        "shown": _KEPT,
-        "languages": _KEPT,
-        _STANDING: _KEPT,
-    },
-}
-
 
 def _standing(found: Mapping[str, Any]) -> Stand:
-    place = msgspec.convert(found["_source"][_STANDING], _Place)
+    place = msgspec.convert(found["_source"][STANDING], _Place)
     position = Position(place.shard, place.epoch, place.xid, place.id)
     cursor = Cursor(place.generation, position, place.scanned)
     return Stand(found["_index"], cursor, found["_seq_no"], found["_primary_term"])
@@ -333,7 +298,7 @@ def unchanged(found: Mapping[str, Any]) -> dict[str, int]:
 def _stored(cursor: Cursor) -> dict[str, Any]:
     at = cursor.position
     place = _Place(cursor.generation, at.shard, at.epoch, at.xid, at.id, cursor.scanned, uuid4())
-    return {"kind": _STANDING, _STANDING: msgspec.to_builtins(place)}
+    return {"kind": STANDING, STANDING: msgspec.to_builtins(place)}
 
 
 def _writes(index: str) -> str:

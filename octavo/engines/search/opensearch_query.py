@@ -32,7 +32,7 @@ APART = 0.01
 # Of a word that resembles one in a language without a dictionary: what stays of it, and what it is worth.
 _STEM, _SHORTEST_STEM, _ROUGH = 0.6, 3, 0.05
 # Words that the last one of a phrase may become.
-_CONTINUATIONS = 1_000
+_CONTINUATIONS = 500
 # Passages of a document from which the one to show is taken.
 _BEST = 3
 

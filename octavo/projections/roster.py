@@ -121,7 +121,8 @@ class Roster:
         if entries == self.entries:
             return
         places = {one.key: place for one in entries if (place := self._place_of(one)) is not None}
-        live = {one.role: places[one.key] for one in entries if one.state == "live"}
+        # A role without an entry goes on with the engine of its setting.
+        live = {**self._live, **{one.role: places[one.key] for one in entries if one.state == "live"}}
         for role, place in live.items():
             if role in self._live and self._live[role] is not place:
                 log.info("%s is served by %s from now on", role, place.url)

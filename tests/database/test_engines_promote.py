@@ -16,6 +16,7 @@ from octavo.errors import Conflict, InvalidFilter, InvalidInput, InvalidSetting,
 from octavo.postgres.server import Server
 from octavo.roles.search import Searchable
 from octavo.workspace import Workspace
+from tests.databases import migrated_database
 from tests.engines_open import PATIENCE_SECONDS, again, filled, name_of, opened
 
 
@@ -141,6 +142,26 @@ async def test_pages_go_on_where_they_began_although_another_engine_serves_meanw
     await db.engines.retire("search", "postgres")
     with pytest.raises(InvalidFilter, match="engine"):
         await db.search("refund", limit=5, cursor=second.cursor)
+
+
+async def test_a_process_that_may_only_read_serves_by_its_setting_until_the_catalogue_says_more(
+    server: Server, url: str
+) -> None:
+    async with (
+        migrated_database(server) as name,
+        again(server, name, system=False, vectors="postgres") as other,
+    ):
+        roster = other.engines._roster
+        assert (roster.place("search").url, roster.entries) == ("postgres", [])
+
+        async with again(server, name, search=url) as db:
+            made = await db.documents.put("article", {"title": "A refund"})
+            await db.drain()
+            view = await _view(db, other)
+            await _until(lambda: _serves(other, url))
+
+            assert [hit.id for hit in (await view.search("refund")).hits] == [made.id]
+            assert roster.place("vectors").url.startswith("postgres")
 
 
 class _Broken(Exception):

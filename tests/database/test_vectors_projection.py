@@ -351,3 +351,13 @@ async def test_what_an_interrupted_emptying_left_is_swept_with_the_next_load(emb
 
     assert await embedding.ids("harbours") == [after.id]
     assert (await embedding.rows())["vector_passage"] == 1
+
+
+async def test_an_index_of_no_shelf_goes_when_the_engine_is_opened(embedding):
+    system = embedding.record.system
+    await embedding.engine.position()
+    await system.execute("SELECT octavo.index_vectors(999999, 256)")
+
+    await PostgresVectors(embedding.record, embedding.embedder.model).position()
+
+    assert await system.fetch("SELECT FROM pg_class WHERE relname = 'vector_passage_nearest_999999'") == []

@@ -146,6 +146,8 @@ class PostgresShelves:
                 remedy="give the embedder another version when its vectors change",
                 setting="embedder",
             )
+        if self._number is None:  # a restore brings the indexes of shelves it does not bring
+            await self._record.system.execute(_sql.drop_indexes_of_retired)
         self._number = row["model"]
         return row
 

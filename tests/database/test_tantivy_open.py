@@ -74,7 +74,7 @@ async def test_another_life_of_the_record_has_another_index(
         assert [hit.id for hit in (await db.search("refund")).hits] == [written.id]
 
 
-@pytest.mark.parametrize("setting", ["", "tantivy", "tantivy:", "opensearch://here", "Postgres"])
+@pytest.mark.parametrize("setting", ["", "tantivy", "tantivy:", "paper://here", "Postgres"])
 def test_an_engine_that_is_not_there_is_refused_before_anything_starts(setting: str) -> None:
     with pytest.raises(InvalidSetting, match="names no engine"):
         address(setting)

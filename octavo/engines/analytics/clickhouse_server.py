@@ -18,7 +18,7 @@ from octavo.values.login import Login, Logins
 
 _statements: Statements = load("octavo.engines.analytics", "clickhouse.queries")
 
-CONNECT_SECONDS, ANSWER_SECONDS = 10, 30
+CONNECT_SECONDS, ANSWER_SECONDS = 10, 60
 _PORTS = {"clickhouse": 8123, "clickhouses": 8443}
 _REFUSED = frozenset({192, 193, 194, 497, 516})  # unknown user, wrong password, no right
 _REMEDY = "see whether the server runs, and the host, port and database of the URL"

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 import octavo
 from octavo.engines.search.choice import search_engine
 from octavo.postgres.server import Server
+from octavo.projections.role import close
 from octavo.roles.search import Change, Searchable
 from octavo.roles.state import Removed
 from octavo.text.passages import split
@@ -96,6 +97,10 @@ class Hand:
             done |= {(organization, id, "ghost") for id in ghosts}
             done |= {(foreign, id, "ghost") for id in chosen[9:]}
         return done
+
+    async def close(self) -> None:
+        """Close what the engine has open."""
+        await close(self._engine)
 
     async def _apply(self, changes: Sequence[Change]) -> None:
         cursor = await self._engine.position()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import octavo
 from octavo.postgres.server import Server
 from tests.databases import migrated_database, settings_of
+from tests.engines_open import Hand, filled, opened
 from tests.opensearch import opensearch_server
 
 
@@ -88,6 +90,27 @@ async def test_search_moves_to_the_cluster_and_back_while_documents_are_written(
     assert {hit.id for hit in hits.hits} == {one.id for one in [*first, *written, last]}
     assert report.is_equal
     assert back.url == "postgres"
+
+
+async def test_everything_that_was_tampered_with_in_the_cluster_is_found_and_repaired(
+    server: Server, cluster: str
+) -> None:
+    url = f"opensearch://{cluster}/spoilt?replicas=0"
+    async with opened(server, search=url) as db:
+        names = ("default", "acme")
+        made = [await filled(db, 30, name) for name in names]
+        owners = [(await db.organizations.get(name)).id for name in names]
+        ids = dict(zip(owners, made, strict=True))
+        await db.drain()
+        hand = Hand(db, url, random.Random(1))
+        done = await hand.spoil(owners, ids)
+        await hand.close()
+
+        found = await db.engines.verify("search")
+        repaired = await db.engines.repair("search")
+
+    assert {(one.organization, one.id, one.kind) for one in found.differences} == done
+    assert (repaired.documents, repaired.verification.is_equal) == (len(done), True)
 
 
 async def _write(db: octavo.Octavo) -> list[octavo.Document]:

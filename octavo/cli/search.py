@@ -17,6 +17,21 @@ from octavo.values.json import parse_text
 if TYPE_CHECKING:
     from octavo.search.hybrid import Mode
 
+Weight = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weight",
+        metavar="PART=NUMBER",
+        help="How much words count in title (10), preview (4), description (2), text (1); repeatable.",
+    ),
+]
+Boost = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--boost", metavar="TYPE=FACTOR", help="Rank documents of a type higher or lower; repeatable."
+    ),
+]
+
 _SMALL = 0.1
 
 
@@ -43,20 +58,8 @@ def search(
     synonyms: Annotated[
         bool, typer.Option("--synonyms", help="Also find what the organization calls the same.")
     ] = False,
-    weight: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--weight",
-            metavar="PART=NUMBER",
-            help="How much words count in title (10), preview (4), description (2), text (1); repeatable.",
-        ),
-    ] = None,
-    boost: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--boost", metavar="TYPE=FACTOR", help="Rank documents of a type higher or lower; repeatable."
-        ),
-    ] = None,
+    weight: Weight = None,
+    boost: Boost = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Tell of each hit why it is where it is.")
     ] = False,

@@ -14,7 +14,7 @@ import msgspec
 
 from octavo.engines.search import lexemes
 from octavo.engines.search.marking import marked
-from octavo.engines.search.word_forms import WordForms, words_of
+from octavo.engines.search.word_forms import Forms, WordForms, words_of
 from octavo.postgres.pool import Row
 from octavo.postgres.statements import load
 from octavo.postgres.transaction import Runner
@@ -34,9 +34,12 @@ class Lexemes(msgspec.Struct, frozen=True):
     whole: frozenset[str]
     beginnings: tuple[str, ...]
 
-    def has(self, form: str | None) -> bool:
-        """Whether a word of this form is looked for."""
-        return form is not None and (form in self.whole or form.startswith(self.beginnings))
+    def among(self, forms: Forms) -> set[str]:
+        """Those of some words whose forms are looked for."""
+        found = {word for word, form in forms.items() if form in self.whole}
+        if self.beginnings:
+            found |= {word for word, form in forms.items() if form and form.startswith(self.beginnings)}
+        return found
 
 
 async def marked_texts(rows: Sequence[Row], forms: WordForms) -> list[str]:
@@ -48,7 +51,7 @@ async def marked_texts(rows: Sequence[Row], forms: WordForms) -> list[str]:
     matching: dict[str, set[str]] = {}
     for configuration, used in words.items():
         known = await forms.of(configuration, used)
-        matching[configuration] = {word for word, form in known.items() if asked.has(form)}
+        matching[configuration] = asked.among(known)
     # Addresses, file names and numbers with a point are one word to PostgreSQL.
     joined = {form for form in asked.whole if not form.isalnum()}
     return [marked(row["text"], matching[row["configuration"]] | joined) for row in rows]

@@ -139,7 +139,7 @@ class Worker:
         """Begin in the running event loop; does nothing if it runs."""
         if self.is_running:
             return
-        self._draining = False
+        self.id, self._draining = uuid4(), False
         self._beating.start()
         self._claiming.start()
         self._upkeep.start()

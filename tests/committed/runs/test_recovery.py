@@ -210,7 +210,8 @@ async def test_workers_are_listed_while_they_live(db, queue):
 
 
 async def test_one_process_at_a_time_does_the_upkeep_and_another_takes_over(db, queue, piped):
-    run = await piped.pipelines.start("double", delay_seconds=0.001)
+    run = await piped.pipelines.start("double", delay_seconds=3_600)
+    await queue._system.execute("UPDATE octavo.run_delay SET due_at = '-infinity'")
     first, second = (QueueUpkeep(db.record.system, queue, lambda: None) for _ in range(2))
     await first.step()
 

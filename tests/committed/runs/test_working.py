@@ -132,9 +132,8 @@ async def test_a_dead_run_that_is_retried_does_not_repeat_its_steps(acme, worker
     run = await acme.pipelines.start("p", input={"gate": request.node.name})
     assert (await acme.runs.wait(run.id)).state == "dead"
 
-    again = await acme.runs.retry(run.id)
+    await acme.runs.retry(run.id)
 
-    assert again.state in {"queued", "running"}
     assert (await acme.runs.wait(run.id)).state == "dead"
     assert gate.calls == [f"run-{run.id}:wait"]
 
@@ -189,9 +188,8 @@ async def test_a_run_under_way_is_cancelled_when_its_worker_hears_of_it(acme, wo
     run = await acme.pipelines.start("p", input={"gate": request.node.name})
     await gate.came.wait()
 
-    asked = await acme.runs.cancel(run.id)
+    await acme.runs.cancel(run.id)
 
-    assert asked.state == "running"
     assert (await acme.runs.wait(run.id)).state == "cancelled"
 
 

@@ -25,6 +25,7 @@ from octavo.search.fuse import Fused, fuse
 from octavo.search.highlights import Style, highlight_near
 from octavo.search.hits import Hit, Hits, Leg
 from octavo.search.narrowing import condition, filter_of, names
+from octavo.search.parse import parse, spoken
 from octavo.search.query import Matches, Ranking, Search, hit
 from octavo.search.ranking import boosts_of, weights_of
 from octavo.search.reading import WAIT_SECONDS, Fallback, check_fallback, wanted_position
@@ -206,9 +207,17 @@ class Hybrid:
         return Answers(told, matches, near)
 
     async def _near(self, asked: Asked, depth: int) -> Neighbours:
+        """By meaning: of the words that are wanted, and without documents that have one that is not."""
+        words = parse(asked.text)
+        found = await self._nearest(asked, spoken(words), depth)
+        ids = [near.id for near in found.hits]
+        unwanted = await self._words.having(asked.organization, words.excluded, ids)
+        return msgspec.structs.replace(found, hits=[near for near in found.hits if near.id not in unwanted])
+
+    async def _nearest(self, asked: Asked, text: str, depth: int) -> Neighbours:
         return await self._meaning.search(
             asked.organization,
-            asked.text,
+            text,
             limit=depth,
             exact=asked.exact,
             after=asked.after,

@@ -60,6 +60,11 @@ def parse(text: str) -> Words:
     return Words(wanted, tuple(excluded))
 
 
+def spoken(words: Words) -> str:
+    """The words that are wanted, as one would say them: without OR, and without what is excluded."""
+    return " ".join(term.text for terms in words.alternatives for term in terms)
+
+
 def _check(text: str) -> None:
     if len(text) > MAX_CHARACTERS:
         raise LimitExceeded(

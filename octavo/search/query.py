@@ -13,7 +13,7 @@ import msgspec
 
 from octavo.errors import InvalidFilter, LimitExceeded
 from octavo.postgres.transaction import Runner
-from octavo.roles.search import Found, Match, Order, Query, SearchEngine, Weights, Words
+from octavo.roles.search import Found, Match, Order, Query, SearchEngine, Term, Weights, Words
 from octavo.search import facets as facets_of
 from octavo.search import pages, suggestions
 from octavo.search import synonyms as meanings
@@ -183,6 +183,22 @@ class Search:
             else (),
             corrected=corrected,
         )
+
+    async def having(
+        self, organization: UUID, terms: Sequence[Term], documents: Sequence[UUID]
+    ) -> frozenset[UUID]:
+        """Which of some documents have one of the terms."""
+        if not terms or not documents:
+            return frozenset()
+        among = filter_of({"@id": {"$in": list(documents)}})
+        assert among is not None
+        query = Query(
+            organization=organization,
+            words=Words(tuple((term,) for term in terms)),
+            limit=len(documents),
+            condition=condition(among),
+        )
+        return frozenset(match.id for match in (await self._engine.search(query)).matches)
 
     async def matches(
         self,

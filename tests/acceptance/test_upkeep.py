@@ -242,7 +242,7 @@ def test_the_last_runs_are_shown(tmp_path: Path):
         runner.invoke(app, [*data, "destroy", "--yes"])
 
     assert [one["task"] for one in json.loads(done.stdout)] == [
-        "partitions", "expiry", "events", "answers", "bodies", "gate", "blobs",
+        "partitions", "expiry", "events", "answers", "bodies", "gate", "blobs", "engines",
     ]  # fmt: skip
     assert {one["task"] for one in json.loads(shown.stdout)["upkeep"]} >= {"expiry", "bodies"}
     assert "upkeep: expiry" in for_people.stdout

@@ -170,6 +170,24 @@ async def test_where_no_document_has_all_words_those_with_any_count(shop):
 
 
 @pytest.mark.parametrize("mode", ["semantic", "hybrid"])
+async def test_a_document_with_an_excluded_word_is_not_found_by_meaning_either(shop, mode):
+    hits = await shop.search("how do I make pastry -flour", mode, limit=5)
+
+    with_flour = [name for name, text in TEXTS.items() if "flour" in text.lower()]
+    assert with_flour
+    assert not set(names(hits)) & set(with_flour)
+
+
+@pytest.mark.parametrize("text", ["pastry OR cake", "pastry cake -draft", '"pastry cake"', "pastry cake*"])
+async def test_the_meaning_of_a_query_is_that_of_its_words(shop, text):
+    plain = await shop.search("pastry cake", "semantic", limit=3)
+
+    hits = await shop.search(text, "semantic", limit=3)
+
+    assert [(hit.id, hit.score) for hit in hits.hits] == [(hit.id, hit.score) for hit in plain.hits]
+
+
+@pytest.mark.parametrize("mode", ["semantic", "hybrid"])
 async def test_filters_and_types_hold_in_every_leg(shop, mode):
     assert names(await shop.search("money back", mode, type="note")) == ["note"]
     assert names(await shop.search("money back", mode, where={"@name": "travel"})) == ["travel"]

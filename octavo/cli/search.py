@@ -162,9 +162,11 @@ def _show(found: Any, meant: str | None) -> None:
         console.print("[dim]nothing found[/]" + (f"; did you mean {escape(meant)}?" if meant else ""))
     elif found.cursor:
         console.print(f"[dim]more: --cursor {found.cursor}[/]", soft_wrap=True)
-    if found.degraded:
-        missing = next(leg for leg in found.legs if leg.missing)
-        console.print(f"[yellow]the search by {missing.name} is missing:[/] {escape(missing.missing)}")
+    for leg in found.legs:
+        if leg.missing:
+            console.print(f"[yellow]the search by {leg.name} is missing:[/] {escape(leg.missing)}")
+    if found.degraded and not any(leg.missing for leg in found.legs):
+        console.print("[yellow]the engine that serves does not answer; one that is kept up to date did[/]")
 
 
 def _facet(facet: Any) -> Text:

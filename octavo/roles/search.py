@@ -167,12 +167,14 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         more: whether further matches follow the last one.
         capped: whether more documents match than were ranked, so that a better one may follow later.
+        degraded: whether an engine that is kept up to date answered, since the one that serves did not.
     """
 
     matches: Sequence[Match]
     more: bool
     capped: bool
     cursor: Cursor
+    degraded: bool = False
 
 
 class Matching(msgspec.Struct, frozen=True):

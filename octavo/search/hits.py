@@ -96,7 +96,8 @@ class Hits(msgspec.Struct, frozen=True, kw_only=True):
         corrected: what was searched instead, because the words as written find nothing; further pages are
             asked for with it.
         exact: by meaning: every vector that passes the filters was compared, so nothing nearer exists.
-        degraded: one of two legs did not answer, and the caller allowed it: `legs` tells which, and why.
+        degraded: the engine that serves did not answer and one that is kept up to date did; or one of two legs did
+            not, and the caller allowed it: `legs` tells which, and why.
         legs: of a hybrid search, by words and by meaning.
     """
 

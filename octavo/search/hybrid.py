@@ -129,7 +129,8 @@ class Hybrid:
             took_ms=(time.monotonic() - began) * 1000,
             facets=await self._words.facets_among(answers.matches, query, ids, counted, asked.facet_values),
             exact=answers.near is not None and answers.near.exact,
-            degraded=any(leg.missing for leg in answers.legs),
+            degraded=any(leg.missing for leg in answers.legs)
+            or (answers.matches is not None and answers.matches.found.degraded),
             legs=answers.legs,
         )
 

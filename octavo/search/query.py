@@ -175,6 +175,7 @@ class Search:
             hits=[hit(match, query, style) for match in found.matches],
             cursor=pages.write(found.matches[-1].place, mark) if found.more and found.matches else None,
             capped=found.capped,
+            degraded=found.degraded,
             position=found.cursor.position,
             stale=stale,
             took_ms=(time.monotonic() - began) * 1000,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 import octavo
+from octavo.errors import Unavailable
 from octavo.postgres.server import Server
 from tests.databases import migrated_database, settings_of
 from tests.engines_open import Hand, filled, opened
@@ -90,6 +91,41 @@ async def test_search_moves_to_the_cluster_and_back_while_documents_are_written(
     assert {hit.id for hit in hits.hits} == {one.id for one in [*first, *written, last]}
     assert report.is_equal
     assert back.url == "postgres"
+
+
+async def test_when_the_cluster_is_gone_the_engine_that_is_kept_answers(database: octavo.Settings) -> None:
+    """Writes go on, what they wrote is found, and the answer says that it is not from the engine that serves."""
+    async with _open(database, "postgres") as db:
+        before = await db.documents.put("note", {"text": "a refund before"})
+        with opensearch_server() as host:
+            await db.engines.promote("search", f"opensearch://{host}/gone?replicas=0")
+            served = await db.search("refund", after=before.position, wait_seconds=60)
+        written = await db.documents.put("note", {"text": "a refund meanwhile"})
+
+        hits = await db.search("refund", after=written.position, wait_seconds=60, facets=["@type"])
+        more = await db.search("refund", limit=1)
+        last = await db.search("refund", limit=1, cursor=more.cursor)
+
+    assert not served.degraded
+    assert hits.degraded
+    assert {hit.id for hit in hits.hits} == {before.id, written.id}
+    assert hits.facets[0].values[0].documents == 2
+    assert {hit.id for hit in [*more.hits, *last.hits]} == {before.id, written.id}
+
+
+async def test_when_the_cluster_is_gone_and_nothing_is_kept_a_search_says_so(
+    database: octavo.Settings,
+) -> None:
+    async with _open(database, "postgres") as db:
+        with opensearch_server() as host:
+            await db.engines.promote("search", f"opensearch://{host}/alone?replicas=0")
+            await db.engines.retire("search", "postgres")
+
+        with pytest.raises(Unavailable):
+            await db.search("refund")
+        written = await db.documents.put("note", {"text": "written all the same"})
+
+    assert written.version == 1
 
 
 async def test_everything_that_was_tampered_with_in_the_cluster_is_found_and_repaired(

@@ -162,7 +162,8 @@ async def prepare(book: Ledger, connection: asyncpg.Connection) -> None:
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationFault(
             "the administrator's role may not make what the record needs",
-            remedy="migrate as a superuser, or as the database's owner with CREATEROLE",
+            remedy="migrate as a superuser, or as the database's owner with CREATEROLE where a superuser has made the "
+            "extension vector",
         ) from error
     except asyncpg.FeatureNotSupportedError as error:  # its message names the extension
         raise MigrationFault(

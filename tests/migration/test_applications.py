@@ -221,6 +221,10 @@ async def test_an_administrator_who_is_no_superuser_can_migrate_an_application(s
             "GRANT octavo_owner, octavo_lookup, octavo_system TO owner_of_shop WITH ADMIN OPTION"
         )
         await admin.execute(f"CREATE DATABASE {name} OWNER owner_of_shop")
+    async with administrator(server, name) as admin:
+        await admin.execute(
+            "CREATE EXTENSION vector WITH SCHEMA public"
+        )  # which PostgreSQL trusts no owner with
     try:
         await migrate(server.running.dsn("owner_of_shop", name))
         files = [parse("0001_item.sql", ITEM.replace("owner_shop", "owner_kiosk"))]

@@ -266,6 +266,10 @@ async def test_an_administrator_who_is_no_superuser_can_migrate_a_database_of_th
             "GRANT octavo_owner, octavo_lookup, octavo_system TO owner_of_one WITH ADMIN OPTION"
         )
         await admin.execute(f"CREATE DATABASE {name} OWNER owner_of_one")
+    async with administrator(server, name) as admin:
+        await admin.execute(
+            "CREATE EXTENSION vector WITH SCHEMA public"
+        )  # which PostgreSQL trusts no owner with
     try:
         applied = await migrate(server.running.dsn("owner_of_one", name))
 

@@ -48,10 +48,10 @@ events, snapshots, retention, expiry = (
 
 @pytest.fixture(scope="module")
 async def crowded(server: Any) -> Any:
-    """Organizations with 100,000 and 20,000 events and documents, and fifty with twenty."""
+    """Two organizations with 100,000 events and documents, and fifty with twenty."""
     async with migrated_database(server) as name:
         async with administrator(server, name) as admin:
-            for organization, number in [(BIG, 100_000), (OTHER, 20_000), *((one, 20) for one in SMALL)]:
+            for organization, number in [(BIG, 100_000), (OTHER, 100_000), *((one, 20) for one in SMALL)]:
                 await admin.execute(
                     "INSERT INTO octavo.organization_profile (id, name, inner_pad, outer_pad)"
                     " VALUES ($1, $2, repeat('x', 64)::bytea, repeat('y', 64)::bytea)",

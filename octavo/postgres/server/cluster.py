@@ -25,6 +25,7 @@ ADMIN = "octavo_admin"
 DATABASE = "octavo"
 LOG_BYTES = 16 * 1024 * 1024
 REPORT_SECONDS = 5.0
+FILE_SECONDS = 10.0
 MB = 1024 * 1024
 
 
@@ -286,7 +287,8 @@ def wait_until_ready(
                 remedy=f"see {directory.log}",
             )  # fmt: skip
         now = time.monotonic()
-        if now > deadline:
+        # Before it has written its file, the next one to open would take it for remains of a dead server.
+        if now > deadline and (found or now > deadline + FILE_SECONDS):
             raise ServerFault(
                 f"the server of {directory.path} is not ready after {now - started:.0f} s"
                 f" ({_last_line(directory, offset)})",

@@ -43,6 +43,10 @@ bench: $(VENV)/bench.stamp ## Measure against the limit and the peers; writes do
 growth: $(VENV)/bench.stamp ## Measure what more documents, organizations and callers cost; writes docs/growth.md. DOCUMENTS=n
 	$(BIN)/python -m benchmarks.growth $(if $(DOCUMENTS),--documents $(DOCUMENTS))
 
+.PHONY: quality
+quality: $(VENV)/bench.stamp ## Judge what searches find by what documentation says of itself; writes docs/quality.md
+	$(BIN)/python -m benchmarks.quality
+
 # Each a target of its own, so that `make -k check` shows everything that is wrong at once.
 CHECKS := check-format check-lint check-types check-imports check-dependencies check-house
 .PHONY: check $(CHECKS)

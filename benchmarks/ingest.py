@@ -27,7 +27,7 @@ from benchmarks.measure import OURS, Contestant, Row, compete
 from octavo import Octavo
 
 GOAL = 0.6
-PARTS, LIBRARIES = "the parts, raw", "libraries alone"
+PARTS, LIBRARIES = "parts, raw", "libraries alone"
 _TITLES = {"html": "HTML", "pdf": "PDF", "docx": "Word", "eml": "mail"}
 _LOOK_SECONDS = 0.05
 

@@ -28,7 +28,7 @@ test-fast: $(VENV)/dev.stamp pgbouncer ## Tests of every commit, under a minute
 	$(PYTEST) $(FAST)
 
 .PHONY: test
-test: $(VENV)/dev.stamp pgbouncer ## All tests, under ten minutes: what CI runs
+test: $(VENV)/dev.stamp pgbouncer ## All tests, about twelve minutes on two cores: what CI runs
 	$(PYTEST)
 
 .PHONY: prove

@@ -176,6 +176,7 @@ def test_an_interrupt_at_the_terminal_does_not_reach_the_server(data):
     before = status(data).pid
 
     os.killpg(opener.process.pid, signal.SIGINT)
+    opener.process.wait(60)  # by the signal alone: its standard input is still open
     opener.process.communicate()
 
     assert opener.process.returncode != 0

@@ -125,7 +125,7 @@ async def test_the_events_to_drop_are_found_by_their_stream(planned: Any):
 async def test_documents_that_are_due_are_found_without_the_others(planned: Any):
     plan = await planned(expiry["due_documents"], "100", system=True)
 
-    assert "document_expiry" in plan.indexes
+    assert plan.indexes & {"document_expiry", "document_overdue"}  # both know only what expires
     assert plan.rows_of("document") == 20
 
 

@@ -18,8 +18,10 @@ from octavo.postgres.server import Check, Running, checks
 REPOSITORY = Path(__file__).parents[2]
 DEADLINE_SECONDS = 30.0
 
+# A shell may have started the tests with SIGINT ignored, and whoever is started inherits that.
 OPEN = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from octavo.postgres.server import open_server
 server = open_server(Path(sys.argv[1]), idle_stop=float(sys.argv[2]))

@@ -24,7 +24,7 @@ demo: setup ## Show Octavo working on example files, or on yours: make demo DOCS
 	$(BIN)/octavo demo $(if $(DOCS),"$(DOCS)")
 
 .PHONY: test-fast
-test-fast: $(VENV)/dev.stamp pgbouncer ## Tests of every commit, under a minute
+test-fast: $(VENV)/dev.stamp pgbouncer ## Tests of every commit, about a minute
 	$(PYTEST) $(FAST)
 
 .PHONY: test

@@ -22,7 +22,7 @@ from octavo.errors import Conflict, InvalidInput
 from octavo.postgres.lease import Lease
 from octavo.projections import catalogue
 from octavo.projections.catalogue import KEEP_SECONDS, Entry
-from octavo.projections.role import opened
+from octavo.projections.role import empty, opened
 from octavo.projections.roster import Roster
 from octavo.projections.tending import Tending
 from octavo.projections.verify import Progress, Verification, silent
@@ -67,7 +67,7 @@ async def promote(
         timeout_seconds: for filling it and for each wait afterwards; None: as long as it moves.
 
     Raises:
-        InvalidInput, InvalidSetting, MissingExtra: it serves already, or names no engine.
+        InvalidInput, InvalidSetting, MissingExtra: it serves already, is where another engine is, or names none.
         Unavailable: the engine does not answer. PositionTimeout: it was not filled in time.
         Conflict: another one is being filled, or it is not equal to the record after repairs.
     """
@@ -77,6 +77,7 @@ async def promote(
     before = roster.place(role)
     if url == before.url:
         raise InvalidInput(f"{role} is served by {url} already", remedy="see `octavo engines list`")
+    _demand_own_place(roster, role, url)
     async with opened(known.build(url)) as asked:
         await asked.position()  # one that does not answer comes into no catalogue
     await catalogue.add(roster.record.system, role, url)
@@ -137,6 +138,17 @@ async def retire_overdue(roster: Roster, *, dry_run: bool = False) -> tuple[int,
     return len(due), len(due)
 
 
+def _demand_own_place(roster: Roster, role: str, url: str) -> None:
+    """Refuse the place of another engine, spoken to otherwise: emptying one of the two would empty both."""
+    lease = roster.roles[role].lease
+    for entry in roster.entries:
+        if entry.role == role and entry.url != url and lease(entry.url) == lease(url):
+            raise InvalidInput(
+                f"{url} is in the same place as {entry.url}",
+                remedy="give it a prefix of its own: what a place was made with cannot be changed there",
+            )
+
+
 async def _shown_equal(tending: Tending) -> Verification:
     verification = await tending.verify()
     if not verification.is_equal:
@@ -175,8 +187,8 @@ async def _empty(roster: Roster, role: str, url: str) -> None:
     async with lease.kept():
         # A process that is about to take the lease looks at the catalogue meanwhile, and does not.
         await asyncio.sleep(2 * roster.look_seconds)
-        async with opened(known.build(url)) as emptied:
-            await emptied.reset()
+        async with opened(known.build(url)) as engine:
+            await empty(engine)
 
 
 def _since(entry: Entry) -> float:

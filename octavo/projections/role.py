@@ -50,3 +50,9 @@ async def close(engine: DocumentEngine[Any]) -> None:
     closing = getattr(engine, "close", None)
     if closing is not None:
         await closing()
+
+
+async def empty(engine: DocumentEngine[Any]) -> None:
+    """Forget everything an engine holds; one that keeps something of its own elsewhere takes that away too."""
+    drop = getattr(engine, "drop", None)
+    await (engine.reset() if drop is None else drop())

@@ -20,9 +20,9 @@ import msgspec
 
 from octavo.errors import InvalidFilter, OctavoError, StorageFault, Unavailable
 from octavo.projections.roster import Place, Roster
-from octavo.roles.search import Change, Found, Matching, Query, SearchEngine
+from octavo.roles.search import Found, Matching, Query, SearchEngine
 from octavo.roles.search import Place as After
-from octavo.roles.state import Cursor, Digest, Parked
+from octavo.roles.state import Cursor
 
 log = logging.getLogger("octavo.engines")
 
@@ -32,15 +32,11 @@ Answer = TypeVar("Answer")
 
 
 class ServingSearch:
-    """The search engine that serves, asked anew for each call; see `octavo.roles.search.SearchEngine`."""
+    """What a search asks, of the engine that serves; see `octavo.roles.search.Searched`."""
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
         self._away_until: dict[str, float] = {}
-
-    @property
-    def _engine(self) -> SearchEngine:
-        return cast("SearchEngine", self._roster.live("search"))
 
     async def position(self) -> Cursor:
         """Where the engine stands that answers."""
@@ -102,30 +98,6 @@ class ServingSearch:
         """Words with these beginnings."""
         _, found = await self._answered(lambda engine: engine.vocabulary(organization, beginnings))
         return found
-
-    async def apply(self, changes: Sequence[Change], before: Cursor, after: Cursor) -> Sequence[Parked]:
-        """Take changes."""
-        return await self._engine.apply(changes, before, after)
-
-    async def parked(self, organization: UUID | None = None) -> Sequence[Parked]:
-        """Documents the engine could not take."""
-        return await self._engine.parked(organization)
-
-    async def erase(self, organization: UUID, documents: Sequence[UUID] | None = None) -> None:
-        """Forget documents."""
-        await self._engine.erase(organization, documents)
-
-    async def reset(self) -> Cursor:
-        """Forget everything."""
-        return await self._engine.reset()
-
-    async def digests(self) -> Mapping[tuple[UUID, int], Digest]:
-        """What is held."""
-        return await self._engine.digests()
-
-    async def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
-        """The documents of a bucket."""
-        return await self._engine.held(organization, bucket)
 
 
 def mark_of(url: str) -> int:

@@ -184,12 +184,15 @@ class Matching(msgspec.Struct, frozen=True):
     capped: bool
 
 
-class SearchEngine(DocumentEngine[Change], Protocol):
-    """What an engine does for keyword search; `octavo.testing` holds the suite every one must pass.
+class Searched(Protocol):
+    """What a search asks of an engine, and nothing that changes one.
 
-    Guarantees beyond those of `DocumentEngine`: `search` gives live documents of the query's organization only,
-    also while the engine lags.
+    Guarantees: live documents of the query's organization only, also while the engine lags.
     """
+
+    async def position(self) -> Cursor:
+        """Where the engine stands."""
+        ...
 
     async def search(self, query: Query) -> Found:
         """One page of matches and the cursor it was read at."""
@@ -205,3 +208,7 @@ class SearchEngine(DocumentEngine[Change], Protocol):
         Bounded, so not all of them; words of documents that are gone may be among them.
         """
         ...
+
+
+class SearchEngine(Searched, DocumentEngine[Change], Protocol):
+    """What an engine does for keyword search; `octavo.testing` holds the suite every one must pass."""

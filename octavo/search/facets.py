@@ -15,7 +15,7 @@ import msgspec
 from octavo.errors import InvalidFilter, LimitExceeded
 from octavo.postgres.statements import load
 from octavo.postgres.transaction import Runner
-from octavo.roles.search import Query, SearchEngine
+from octavo.roles.search import Query, Searched
 from octavo.values.condition import Field, parse_subject
 from octavo.values.json import decode, encode
 
@@ -84,7 +84,7 @@ def _asked(name: str) -> Asked:
 
 
 async def count(
-    runner: Runner, engine: SearchEngine, query: Query, facets: Sequence[Asked], values: int
+    runner: Runner, engine: Searched, query: Query, facets: Sequence[Asked], values: int
 ) -> list[Facet]:
     """Count the values of facets among everything that matches a query, up to 10,000 documents."""
     matching = await engine.matching(query, COUNTED)

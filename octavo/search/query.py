@@ -13,7 +13,7 @@ import msgspec
 
 from octavo.errors import InvalidFilter, LimitExceeded
 from octavo.postgres.transaction import Runner
-from octavo.roles.search import Found, Match, Order, Query, SearchEngine, Term, Weights, Words
+from octavo.roles.search import Found, Match, Order, Query, Searched, Term, Weights, Words
 from octavo.search import facets as facets_of
 from octavo.search import pages, suggestions
 from octavo.search import synonyms as meanings
@@ -79,7 +79,7 @@ class Search:
 
     def __init__(
         self,
-        engine: SearchEngine,
+        engine: Searched,
         runner: Runner,
         *,
         moved: Moved = asyncio.sleep,

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import msgspec
 
-from octavo.roles.search import Query, SearchEngine, Term, Words
+from octavo.roles.search import Query, Searched, Term, Words
 from octavo.search import typos
 
 # Misspelt words of one query that are looked into.
 MAX_WORDS = 8
 
 
-async def corrected(engine: SearchEngine, query: Query, text: str) -> str | None:
+async def corrected(engine: Searched, query: Query, text: str) -> str | None:
     """The query as it was meant; None when no word of it is misspelt, or none is known that resembles it.
 
     Args:
@@ -36,7 +36,7 @@ async def corrected(engine: SearchEngine, query: Query, text: str) -> str | None
     return typos.replaced(text, meant) if meant else None
 
 
-async def _first_found(engine: SearchEngine, query: Query, candidates: list[str]) -> str | None:
+async def _first_found(engine: Searched, query: Query, candidates: list[str]) -> str | None:
     for word in candidates:
         alone = msgspec.structs.replace(query, words=Words(((Term(word),),)), limit=1, after=None, order=None)
         if (await engine.search(alone)).matches:

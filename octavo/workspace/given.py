@@ -88,13 +88,12 @@ def optional_id(id: UUID | str | None) -> UUID | None:
     return None if id is None else known_id(id)
 
 
-def known_id(id: UUID | str) -> UUID:
-    """An id from what a caller gave; raises `InvalidInput` when it is none."""
+def known_id(id: UUID | str, what: str = "document") -> UUID:
+    """An id from what a caller gave; raises `InvalidInput` when it is none of what it should be."""
     if isinstance(id, UUID):
         return id
     try:
         return UUID(id)
     except ValueError as error:
-        raise InvalidInput(
-            f"{id!r} is not the id of a document", remedy="give a UUID, or type and name=…"
-        ) from error
+        remedy = "give a UUID, or type and name=…" if what == "document" else "give a UUID"
+        raise InvalidInput(f"{id!r} is not the id of a {what}", remedy=remedy) from error

@@ -28,7 +28,7 @@ class Runs:
 
     async def get(self, id: UUID | str) -> Run:
         """One run, with the steps that have ended. Raises `NotFound`."""
-        return await runs.get(await self._bind(), known_id(id))
+        return await runs.get(await self._bind(), known_id(id, "run"))
 
     async def list(
         self,
@@ -71,7 +71,7 @@ class Runs:
         Raises:
             NotFound; Conflict: it is not dead.
         """
-        return await runs.retry(await self._bind(), known_id(id))
+        return await runs.retry(await self._bind(), known_id(id, "run"))
 
     async def cancel(self, id: UUID | str) -> Run:
         """Cancel a run. One that waits or is dead ends now; one that is under way when its worker hears of it.
@@ -79,7 +79,7 @@ class Runs:
         Raises:
             NotFound; Conflict: it has ended.
         """
-        return await runs.cancel(await self._bind(), known_id(id))
+        return await runs.cancel(await self._bind(), known_id(id, "run"))
 
     async def purge_dead(
         self, *, older_than: timedelta = timedelta(0), limit: int = 10_000, dry_run: bool = False

@@ -31,9 +31,9 @@ class SynonymSets:
 
     async def list(self, *, after: UUID | str | None = None, limit: int = 100) -> list[Synonyms]:
         """Sets in the order they were made; `after`, an id, continues a listing."""
-        behind = None if after is None else known_id(after)
+        behind = None if after is None else known_id(after, "set of synonyms")
         return await synonyms.listing(await self._bind(), after=behind, limit=limit)
 
     async def delete(self, id: UUID | str) -> None:
         """Delete a set; raises `NotFound`."""
-        await synonyms.delete(await self._bind(), known_id(id))
+        await synonyms.delete(await self._bind(), known_id(id, "set of synonyms"))

@@ -6,10 +6,11 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
 
 import octavo
-from octavo.errors import Unavailable
+from octavo.errors import InvalidInput, Unavailable
 from octavo.postgres.server import Server
 from tests.databases import migrated_database, settings_of
 from tests.engines_open import Hand, filled, opened
@@ -91,6 +92,39 @@ async def test_search_moves_to_the_cluster_and_back_while_documents_are_written(
     assert {hit.id for hit in hits.hits} == {one.id for one in [*first, *written, last]}
     assert report.is_equal
     assert back.url == "postgres"
+
+
+async def test_two_engines_are_never_in_one_place(database: octavo.Settings, cluster: str) -> None:
+    """What is emptied when the one is retired would be what the other one serves."""
+    async with _open(database, "postgres") as db:
+        await db.engines.promote("search", f"opensearch://{cluster}/one?replicas=0")
+
+        with pytest.raises(InvalidInput, match="in the same place as"):
+            await db.engines.promote("search", f"opensearch://{cluster}/one?replicas=0&timeout=9")
+
+        assert [one.state for one in await db.engines.list() if one.role == "search"] == ["live", "kept"]
+
+
+async def test_an_engine_that_is_retired_leaves_nothing_in_the_cluster(
+    database: octavo.Settings, cluster: str
+) -> None:
+    url = f"opensearch://{cluster}/left?replicas=0"
+    async with _open(database, "postgres") as db:
+        await db.documents.put("note", {"text": "refund"})
+        await db.engines.promote("search", url)
+        there = _indexes(cluster, "left")
+        await db.engines.demote("search")
+
+        await db.engines.retire("search", url)
+
+        assert [one.url for one in await db.engines.list() if one.role == "search"] == ["postgres"]
+    assert there
+    assert _indexes(cluster, "left") == []
+
+
+def _indexes(cluster: str, prefix: str) -> list[str]:
+    told = httpx.get(f"http://{cluster}/_cat/indices?format=json").json()
+    return [one["index"] for one in told if one["index"].startswith(prefix)]
 
 
 async def test_when_the_cluster_is_gone_the_engine_that_is_kept_answers(database: octavo.Settings) -> None:

@@ -30,10 +30,12 @@ class Kind(msgspec.Struct, frozen=True):
     Attributes:
         address: the URL without its embedder as it is kept: absolute, in one spelling, without a login.
         build: the engine behind such a URL; connects to nothing yet; raises `MissingExtra`.
+        place: where it is, however it is spoken to.
     """
 
     address: Callable[[str], str]
     build: Callable[[str, Record, Model, Logins], VectorEngine]
+    place: Callable[[str], str]
 
 
 def address(url: str, embedder: str) -> str:
@@ -61,8 +63,10 @@ def vector_engine(url: str, record: Record, model: Model, logins: Logins) -> Vec
 
 
 def lease_name(url: str) -> str:
-    """What only the process that fills the engine has."""
-    return f"vectors in {hashlib.sha256(url.encode()).hexdigest()[:16]}"
+    """What only the process that fills the engine has: one for each place and embedder."""
+    engine = url.partition("#")[0]
+    where = f"{_kind(engine).place(engine)}#{embedder_of(url)}".encode()
+    return f"vectors in {hashlib.sha256(where).hexdigest()[:16]}"
 
 
 def _kind(url: str) -> Kind:
@@ -94,6 +98,14 @@ def _qdrant_address(url: str) -> str:
     return url if folder is None else f"qdrant:{folder}"
 
 
+def _qdrant_place(url: str) -> str:
+    _demand_qdrant(url)
+    from octavo.engines.vectors.qdrant_address import parse  # noqa: PLC0415 - of the extra `qdrant`
+
+    where = parse(url)
+    return f"{(where.url or '').partition('://')[2] or where.folder}/{where.prefix}"
+
+
 def _qdrant(url: str, record: Record, model: Model, logins: Logins) -> VectorEngine:
     _demand_qdrant(url)
     from octavo.engines.vectors.qdrant import QdrantVectors  # noqa: PLC0415 - of the extra `qdrant`
@@ -111,8 +123,10 @@ def _demand_qdrant(url: str) -> None:
         )
 
 
+_QDRANT = Kind(_qdrant_address, _qdrant, _qdrant_place)
+
 _KINDS = {
-    "postgres": Kind(_inside, lambda _, record, model, __: PostgresVectors(record, model)),
-    "qdrant": Kind(_qdrant_address, _qdrant),
-    "qdrants": Kind(_qdrant_address, _qdrant),
+    "postgres": Kind(_inside, lambda _, record, model, __: PostgresVectors(record, model), _inside),
+    "qdrant": _QDRANT,
+    "qdrants": _QDRANT,
 }

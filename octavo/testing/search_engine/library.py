@@ -6,45 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from octavo.postgres.record import Record
 from octavo.roles.search import MATCH_END, MATCH_START, Change, Found, Query, Searchable, SearchEngine
 from octavo.roles.state import Parked, Removed
 from octavo.search.parse import parse
-from octavo.store.scope import Limits, Scope
+from octavo.testing.organization import InTheRecord
 from octavo.text.passages import Passage, split
-from octavo.values.actor import Actor, Origin
-from octavo.workspace.documents import Documents
 
 WEIGHED = ("title", "preview", "description")
 
 
-class Library:
+class Library(InTheRecord):
     """One organization: `add` makes a document and tells the engine of it."""
 
     def __init__(self, record: Record, engine: SearchEngine, organization: UUID) -> None:
-        self.record = record
+        super().__init__(record, organization)
         self.engine = engine
-        self.organization = organization
-        self.scope = Scope(
-            runner=record.app,
-            organization=organization,
-            namespace="default",
-            origin=Origin(Actor("tester")),
-            limits=Limits(),
-            committed=lambda: None,
-        )
-        self.documents = self.documents_in("default")
-
-    def documents_in(self, namespace: str) -> Documents:
-        """The organization's documents of a namespace, in the record."""
-        scope = msgspec.structs.replace(self.scope, namespace=namespace)
-
-        async def bind() -> Scope:
-            return scope
-
-        return Documents(bind, self.record.app)
 
     async def add(
         self,

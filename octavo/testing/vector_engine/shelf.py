@@ -9,15 +9,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import msgspec
-
 from octavo.postgres.record import Record
 from octavo.roles.embedder import Model
 from octavo.roles.state import Parked, Removed
 from octavo.roles.vectors import Embedded, EmbeddedPassage, Nearest, NearestQuery, VectorChange, VectorEngine
-from octavo.store.scope import Limits, Scope
-from octavo.values.actor import Actor, Origin
-from octavo.workspace.documents import Documents
+from octavo.testing.organization import InTheRecord
 
 if TYPE_CHECKING:
     from octavo.roles.embedder import Vector
@@ -33,31 +29,12 @@ def direction(degrees: float) -> Vector:
     return np.array([math.cos(angle), math.sin(angle), *[0.0] * (MODEL.dimensions - 2)], dtype=np.float32)
 
 
-class Shelf:
+class Shelf(InTheRecord):
     """One organization: `add` makes a document and tells the engine of it."""
 
     def __init__(self, record: Record, engine: VectorEngine, organization: UUID) -> None:
-        self.record = record
+        super().__init__(record, organization)
         self.engine = engine
-        self.organization = organization
-        self.scope = Scope(
-            runner=record.app,
-            organization=organization,
-            namespace="default",
-            origin=Origin(Actor("tester")),
-            limits=Limits(),
-            committed=lambda: None,
-        )
-        self.documents = self.documents_in("default")
-
-    def documents_in(self, namespace: str) -> Documents:
-        """The organization's documents of a namespace, in the record."""
-        scope = msgspec.structs.replace(self.scope, namespace=namespace)
-
-        async def bind() -> Scope:
-            return scope
-
-        return Documents(bind, self.record.app)
 
     async def add(
         self,

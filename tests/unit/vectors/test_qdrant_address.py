@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from octavo.engines.vectors.choice import lease_name
 from octavo.engines.vectors.qdrant_address import Tuning, parse
 from octavo.errors import InvalidSetting
 
@@ -69,3 +70,12 @@ def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
         parse("qdrant://me:secret@localhost")
 
     assert "secret" not in str(refused.value)
+
+
+def test_a_place_has_one_lease_however_it_is_spoken_to():
+    one = lease_name("qdrant://localhost:6333/docs?timeout=3#wordllama")
+
+    assert lease_name("qdrant://localhost:6333/docs?retries=1#wordllama") == one
+    assert lease_name("qdrants://localhost:6333/docs#wordllama") == one
+    assert lease_name("qdrant://localhost:6333/other#wordllama") != one
+    assert lease_name("qdrant://localhost:6333/docs#openai:x@http://localhost") != one

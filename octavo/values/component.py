@@ -12,21 +12,33 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, Literal, get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import cached_property, partial
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 from uuid import UUID
 
 import msgspec
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from octavo.errors import InvalidInput, InvalidPipeline
+from octavo.values.account import Account
 from octavo.values.document import Document
 from octavo.values.json import decode, encode_object
 
 NAME = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
 MAX_OUTPUT_BYTES = 1024 * 1024
 Place = Literal["here", "thread", "process"]
+
+
+class _NamesModel:
+    """Marks the type of a field that names a model."""
+
+
+# The type of a field of a configuration that names a model, as `sentiment-words` or `gpt-4o@2`: such a name must be
+# allowed where models are restricted, and is the model of the component's results.
+ModelName = Annotated[str, Field(min_length=1, max_length=200), _NamesModel]
+ModelOf = str | Callable[[Any], str | None]
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -36,6 +48,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         attempt: the run's, from 1 on.
         document: the run's document at the version the run was started with; None for a run without one.
         raw_input, raw_outputs: JSON of `input` and `outputs`.
+        model: the model the step uses, as `name@version`; None for a component without one.
+        raw_item, index: JSON of `item` and its place, in a step that is called for `each` element of a list.
     """
 
     run_id: UUID
@@ -46,6 +60,9 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     document: Document | None
     raw_input: bytes
     raw_outputs: dict[str, bytes]
+    model: str | None = None
+    raw_item: bytes | None = None
+    index: int | None = None
 
     @property
     def input(self) -> dict[str, Any]:
@@ -59,9 +76,60 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return {name: decode(raw) for name, raw in self.raw_outputs.items()}
 
     @property
-    def idempotency_key(self) -> str:
+    def item(self) -> Any:
+        """The element this call is for, in a step that is called for `each` of a list; None in any other."""
+        return None if self.raw_item is None else decode(self.raw_item)
+
+    @property
+    def key(self) -> str:
         """The same for every attempt of this step of this run: give it to services that must not act twice."""
-        return f"run-{self.run_id}:{self.step}"
+        place = "" if self.index is None else f"[{self.index}]"
+        return f"run-{self.run_id}:{self.step}{place}"
+
+    @property
+    def idempotency_key(self) -> str:
+        """The `key`, by its long name."""
+        return self.key
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the step shall end, for a function in a thread to look at: nothing interrupts it there."""
+        return self.account.cancelled
+
+    @cached_property
+    def account(self) -> Account:
+        """What the step tells while it works, for the worker to read."""
+        return Account()
+
+    def measure(
+        self,
+        *,
+        tokens_in: int = 0,
+        tokens_out: int = 0,
+        cost_usd: Decimal | float = 0,
+        memory_mb: float = 0.0,
+    ) -> None:
+        """Tell what was used; calls add up, of memory the most is kept. See `octavo.values.account.Metrics`.
+
+        Args:
+            cost_usd: a `Decimal`, or a number that is taken as it is written: 0.1 is a tenth.
+            memory_mb: 10^6 bytes.
+
+        Raises:
+            InvalidInput: a figure below 0, or none.
+        """
+        self.account.measure(
+            tokens_in=tokens_in, tokens_out=tokens_out, cost_usd=cost_usd, memory_mb=memory_mb
+        )
+
+    def progress(self, done: int, total: int | None = None, note: str = "") -> None:
+        """Tell how far the step is; cheap, from any thread: written down once a second at most, for `run show`.
+
+        Args:
+            done: so many of `total`, which may be unknown.
+            note: what it is at, cut to 200 characters.
+        """
+        self.account.progress(done, total, note)
 
 
 class Component(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +140,8 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
         config: the model of its configuration; None when it takes none.
         result: the model of its output; None for any JSON object.
         place: `here` in the event loop, in a `thread`, or in a `process` that can be killed.
+        model: the name of the model it uses, or what tells it from the configuration.
+        takes: the model of the output of a step before that it needs; None when it needs none.
     """
 
     name: str
@@ -81,6 +151,8 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
     result: type[BaseModel] | None
     place: Place
     description: str
+    model: ModelOf | None = None
+    takes: type[BaseModel] | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -104,6 +176,18 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
                 f"the configuration of the component {self.name} is wrong: {path}: {first['msg']}",
                 remedy="see its fields with `octavo pipeline components`",
             ) from None
+
+    def model_of(self, config: BaseModel | None) -> str | None:
+        """The name of the model it uses with a configuration: what `model` says, or its field that names one."""
+        if callable(self.model):
+            return self.model(config)
+        return self.model if self.model is not None else next(iter(self.models_in(config)), None)
+
+    def models_in(self, config: BaseModel | None) -> list[str]:
+        """The names of models that stand in a configuration, in fields of the type `ModelName`."""
+        fields = {} if config is None else type(config).model_fields
+        named = [name for name, field in fields.items() if _names_model((*field.metadata, field.annotation))]
+        return [value for name in named if isinstance(value := getattr(config, name), str)]
 
     def bind(self, config: BaseModel | None) -> Callable[[Given], Any]:
         """What is called with each `Given`: the function with its configuration, or an instance of the class."""
@@ -143,7 +227,14 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def component(name: str, *, version: int = 1, cpu: bool = False) -> Callable[[Callable[..., Any]], Component]:
+def component(
+    name: str,
+    *,
+    version: int = 1,
+    cpu: bool = False,
+    model: ModelOf | None = None,
+    takes: type[BaseModel] | None = None,
+) -> Callable[[Callable[..., Any]], Component]:
     """Makes a component of a function `(given)` or `(given, config)`, or of a class of such a call.
 
     The annotations say what the configuration and the result are: pydantic models. A class takes its configuration
@@ -154,6 +245,9 @@ def component(name: str, *, version: int = 1, cpu: bool = False) -> Callable[[Ca
         name: of `a-z`, `0-9`, `_`, `.` and `-`.
         version: another one when it gives other results; pipelines name the version they use.
         cpu: it computes: run it in a process of its own, which is killed when it takes too long or too much memory.
+        model: the name of the model it uses, whose version is part of the result; or a function that tells it from
+            the configuration. Without it the field of the configuration that is a `ModelName`.
+        takes: the model of an output it needs: a pipeline in which no step just before it gives that is refused.
 
     Raises:
         InvalidInput: the name, the version, or a signature that cannot be called so.
@@ -180,6 +274,8 @@ def component(name: str, *, version: int = 1, cpu: bool = False) -> Callable[[Ca
             result=_model(get_type_hints(call).get("return")),
             place=place,
             description=(inspect.getdoc(target) or "").partition("\n")[0],
+            model=model,
+            takes=takes,
         )
 
     return make
@@ -206,6 +302,13 @@ def _config_of(name: str, taken: Callable[..., Any]) -> type[BaseModel] | None:
             remedy="annotate them: (given: octavo.Given, config: a pydantic model)",
         )
     return models[0] if models else None
+
+
+def _names_model(hints: Sequence[Any]) -> bool:
+    return any(
+        hint is _NamesModel or _names_model((*get_args(hint), *getattr(hint, "__metadata__", ())))
+        for hint in hints
+    )
 
 
 def _model(hint: Any) -> type[BaseModel] | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from octavo.values.account import NOTHING, Metrics
 from octavo.values.actor import Actor
 from octavo.values.json import decode
 from octavo.values.position import Position
@@ -21,19 +22,39 @@ MAX_INPUT_BYTES = 1024 * 1024
 MAX_RUNS = 10_000
 
 
-class StepDone(msgspec.Struct, frozen=True, kw_only=True):
-    """A step that ended: when, and in which attempt of its run; `component` is its name and version."""
+class StepDone(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A step that ended.
+
+    Attributes:
+        attempt: of its run, in which it ended.
+        component: its name and version.
+        model: the model it used, as `name@version`.
+        state: `skipped` when its condition did not hold, or nothing before it gave it a reason.
+        items, items_failed: of a step that is called for `each` element of a list: how many, and how many failed.
+        metrics: what it used.
+    """
 
     name: str
     attempt: int
     started_at: datetime
     ended_at: datetime
     component: str = ""
+    model: str | None = None
+    state: Literal["completed", "skipped"] = "completed"
+    items: int | None = None
+    items_failed: int = 0
+    metrics: Metrics = NOTHING
 
     @property
     def took_seconds(self) -> float:
         """How long it took."""
         return (self.ended_at - self.started_at).total_seconds()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The step as plain data."""
+        told = {**msgspec.structs.asdict(self), "metrics": msgspec.structs.asdict(self.metrics)}
+        plain: dict[str, Any] = msgspec.to_builtins(told)
+        return {**plain, "took_seconds": self.took_seconds}
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +150,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
             "input": self.input,
             "output": self.output,
             "error": self.error,
-            "steps": [msgspec.to_builtins(step) for step in self.steps],
+            "steps": [step.as_dict() for step in self.steps],
             "actor": str(self.actor),
             "position": str(self.position),
             "changed": self.changed,

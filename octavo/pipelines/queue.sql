@@ -112,13 +112,14 @@ kept AS (
     INSERT INTO octavo.run_history (
         organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state,
         input, output, error, steps, attempt, max_attempts, created_at, started_at, ended_at, actor, actor_kind,
-        session_id, correlation_id, epoch, position_xid, position_id
+        session_id, correlation_id, epoch, position_xid, position_id, batch_id
     )
     SELECT
         organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority,
         end_state, input, output, last_error, steps, attempt, max_attempts, created_at, started_at,
         -- A clock that was set back ends no run before it began.
-        greatest(moment, created_at, started_at), actor, actor_kind, session_id, correlation_id, now_epoch, end_xid, end_id
+        greatest(moment, created_at, started_at), actor, actor_kind, session_id, correlation_id, now_epoch, end_xid,
+        end_id, batch_id
     FROM gone
 ),
 recorded AS (

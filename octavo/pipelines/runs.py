@@ -47,6 +47,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     unique_keys: list[str | None]
     priority: int = PRIORITY
     delay_seconds: float = 0.0
+    batch: UUID | None = None
 
     @classmethod
     def of(
@@ -101,15 +102,12 @@ async def start(
     ids = [uuid7() for _ in wanted.documents]
     rows = await scope.runner.fetch(
         _sql.start_runs,
-        *scope.change(NAMESPACE, TYPE, wanted.pipeline.name, wanted.pipeline.tag, wanted.pipeline.version),
+        *scope.change(wanted.priority, wanted.delay_seconds, worker, lease_seconds, wanted.batch),
+        *(NAMESPACE, TYPE, wanted.pipeline.name, wanted.pipeline.tag, wanted.pipeline.version),
         ids,
         wanted.documents,
         [wanted.input] * len(ids),
         wanted.unique_keys,
-        wanted.priority,
-        wanted.delay_seconds,
-        worker,
-        lease_seconds,
     )
     if rows:
         scope.committed()
@@ -257,6 +255,7 @@ def run_from_row(scope: Scope, row: Row) -> Run:
         actor=Actor(row["actor"], row["actor_kind"]),
         session=row["session_id"],
         correlation=row["correlation_id"],
+        batch_id=row["batch_id"],
         position=Position(scope.shard, row["epoch"], row["position_xid"], row["position_id"]),
         steps=() if row["steps"] is None else tuple(msgspec.json.decode(row["steps"], type=list[StepDone])),
         raw_input=row["input"],

@@ -1,66 +1,34 @@
 -- Runs as one organization sees them.
 
--- name: start_runs
--- $1 to $6 organization and origin; $7 namespace and $8 type of pipelines, $9 the pipeline's name, $10 a tag or null,
--- $11 a version or null; arrays of one length: $12 ids, $13 documents, $14 inputs, $15 unique keys; $16 priority, $17
--- seconds to wait, $18 worker and $19 seconds of its lease, or null: the run waits for a worker. All or none; those
--- whose key is taken are left out.
-WITH now AS MATERIALIZED (
+-- fragment: now
+now AS MATERIALIZED (
     -- The transaction has its xid before it draws a ticket: what is numbered below can be told to be final.
     SELECT max(number) AS epoch, pg_current_xact_id() AS xid, clock_timestamp() AS moment FROM octavo.epoch
-),
-pipeline AS MATERIALIZED (
-    SELECT
-        named.name, named.id, version.number,
-        CASE WHEN jsonb_typeof(body.value -> 'retry' -> 'attempts') = 'number'
+)
+
+-- fragment: attempts
+CASE WHEN jsonb_typeof(body.value -> 'retry' -> 'attempts') = 'number'
             THEN least(greatest((body.value -> 'retry' -> 'attempts')::integer, 1), 100) ELSE 1 END AS max_attempts
-    FROM octavo.document AS named
-    INNER JOIN octavo.version AS version
-        ON version.organization_id = $1::octavo.organization
-        AND version.document_id = named.id
-        AND version.number = CASE
-            WHEN $11::integer IS NOT NULL THEN $11
-            WHEN $10::text IS NULL THEN named.version
-            ELSE (
-                SELECT tag.version
-                FROM octavo.tag AS tag
-                WHERE
-                    tag.organization_id = $1::octavo.organization AND tag.document_id = named.id AND tag.name = $10
-            )
-        END
-    INNER JOIN octavo.body AS body
-        ON body.organization_id = $1::octavo.organization AND body.hash = version.body_hash
-    WHERE
-        named.organization_id = $1::octavo.organization
-        AND named.namespace = $7
-        AND named.type = $8
-        AND named.name = $9
-        AND named.deleted_at IS NULL
-),
-item AS MATERIALIZED (
-    SELECT given.*, about.version AS document_version
-    FROM unnest($12::uuid [], $13::uuid [], $14::jsonb [], $15::text []) WITH ORDINALITY
-        AS given (id, document_id, input, unique_key, place)
-    LEFT JOIN octavo.document AS about
-        ON about.organization_id = $1::octavo.organization
-        AND about.id = given.document_id
-        AND about.deleted_at IS NULL
-),
+
+-- fragment: started
+-- A run for each `item` (id, document_id, document_version, input, unique_key, place) of the `pipeline`. $1 to $6
+-- organization and origin; $7 priority, $8 seconds to wait, $9 worker and $10 seconds of its lease, or null: the run
+-- waits for a worker; $11 batch or null.
 stored AS (
     INSERT INTO octavo.run (
         organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state,
         input, unique_key, ticket, fence, attempt, max_attempts, created_at, started_at, actor, actor_kind, session_id,
-        correlation_id, causation_id, event_sequence, epoch, position_xid, position_id
+        correlation_id, causation_id, event_sequence, epoch, position_xid, position_id, batch_id
     )
     SELECT
         $1::octavo.organization, item.id, pipeline.name, pipeline.id, pipeline.number, item.document_id,
-        item.document_version, $16::smallint,
-        (CASE WHEN $18::uuid IS NOT NULL THEN 'running' WHEN $17::float8 > 0 THEN 'delayed' ELSE 'queued' END)
+        item.document_version, $7::smallint,
+        (CASE WHEN $9::uuid IS NOT NULL THEN 'running' WHEN $8::float8 > 0 THEN 'delayed' ELSE 'queued' END)
             ::octavo.run_state,
         item.input, item.unique_key, nextval('octavo.run_ticket'),
-        CASE WHEN $18::uuid IS NULL THEN 0 ELSE 1 END, CASE WHEN $18::uuid IS NULL THEN 0 ELSE 1 END,
-        pipeline.max_attempts, now.moment, CASE WHEN $18::uuid IS NOT NULL THEN now.moment END,
-        $2, $3::octavo.actor_kind, $4, $5, $6, 1, now.epoch, now.xid, nextval('octavo.event_position')
+        CASE WHEN $9::uuid IS NULL THEN 0 ELSE 1 END, CASE WHEN $9::uuid IS NULL THEN 0 ELSE 1 END,
+        pipeline.max_attempts, now.moment, CASE WHEN $9::uuid IS NOT NULL THEN now.moment END,
+        $2, $3::octavo.actor_kind, $4, $5, $6, 1, now.epoch, now.xid, nextval('octavo.event_position'), $11::uuid
     FROM item, pipeline, now
     WHERE NOT EXISTS (SELECT FROM item WHERE document_id IS NOT NULL AND document_version IS NULL)
     ORDER BY item.place
@@ -73,11 +41,11 @@ queued AS (
 ),
 delayed AS (
     INSERT INTO octavo.run_delay (organization_id, run_id, due_at)
-    SELECT organization_id, id, created_at + make_interval(secs => $17::float8) FROM stored WHERE state = 'delayed'
+    SELECT organization_id, id, created_at + make_interval(secs => $8::float8) FROM stored WHERE state = 'delayed'
 ),
 leased AS (
     INSERT INTO octavo.run_lease (organization_id, run_id, worker_id, fence, expires_at)
-    SELECT organization_id, id, $18, fence, created_at + make_interval(secs => $19::float8)
+    SELECT organization_id, id, $9, fence, created_at + make_interval(secs => $10::float8)
     FROM stored
     WHERE state = 'running'
 ),
@@ -89,24 +57,123 @@ recorded AS (
     SELECT
         created_at, epoch, position_xid, position_id, organization_id, 'run-' || id, 1,
         CASE WHEN state = 'running' THEN 'run.started' ELSE 'run.queued' END, document_id, document_version,
-        jsonb_build_object('pipeline', pipeline, 'pipelineVersion', pipeline_version, 'priority', priority),
+        jsonb_strip_nulls(jsonb_build_object(
+            'pipeline', pipeline, 'pipelineVersion', pipeline_version, 'priority', priority, 'batch', batch_id
+        )),
         actor, actor_kind, session_id, correlation_id, causation_id
     FROM stored
 )
+
+-- name: start_runs
+-- $1 to $11 as for what is `started`; $12 namespace and $13 type of pipelines, $14 the pipeline's name, $15 a tag or
+-- null, $16 a version or null; arrays of one length: $17 ids, $18 documents, $19 inputs, $20 unique keys. All or none;
+-- those whose key is taken are left out.
+WITH
+-- include: now
+,
+pipeline AS MATERIALIZED (
+    SELECT
+        named.name, named.id, version.number,
+        -- include: attempts
+    FROM octavo.document AS named
+    INNER JOIN octavo.version AS version
+        ON version.organization_id = $1::octavo.organization
+        AND version.document_id = named.id
+        AND version.number = CASE
+            WHEN $16::integer IS NOT NULL THEN $16
+            WHEN $15::text IS NULL THEN named.version
+            ELSE (
+                SELECT tag.version
+                FROM octavo.tag AS tag
+                WHERE
+                    tag.organization_id = $1::octavo.organization AND tag.document_id = named.id AND tag.name = $15
+            )
+        END
+    INNER JOIN octavo.body AS body
+        ON body.organization_id = $1::octavo.organization AND body.hash = version.body_hash
+    WHERE
+        named.organization_id = $1::octavo.organization
+        AND named.namespace = $12
+        AND named.type = $13
+        AND named.name = $14
+        AND named.deleted_at IS NULL
+),
+item AS MATERIALIZED (
+    SELECT given.*, about.version AS document_version
+    FROM unnest($17::uuid [], $18::uuid [], $19::jsonb [], $20::text []) WITH ORDINALITY
+        AS given (id, document_id, input, unique_key, place)
+    LEFT JOIN octavo.document AS about
+        ON about.organization_id = $1::octavo.organization
+        AND about.id = given.document_id
+        AND about.deleted_at IS NULL
+),
+-- include: started
 SELECT
     -- include: run_columns
 FROM stored
+
+-- name: fill_batch
+-- $1 to $11 as for what is `started`; $12 the place up to which the batch is filled, $13 the place this piece brings it
+-- to, $14 whether that is the end; $15 ids, $16 documents: those that are gone get no run. Gives no row, and starts
+-- none, when somebody else has filled from there, or the batch was cancelled.
+WITH
+-- include: now
+,
+pipeline AS MATERIALIZED (
+    SELECT
+        filled.pipeline AS name, filled.pipeline_id AS id, version.number, filled.input,
+        -- include: attempts
+    FROM octavo.batch AS filled
+    INNER JOIN octavo.version AS version
+        ON version.organization_id = $1::octavo.organization
+        AND version.document_id = filled.pipeline_id
+        AND version.number = filled.pipeline_version
+    INNER JOIN octavo.body AS body
+        ON body.organization_id = $1::octavo.organization AND body.hash = version.body_hash
+    WHERE filled.organization_id = $1::octavo.organization AND filled.id = $11
+),
+moved AS (
+    UPDATE octavo.batch AS stored
+    SET cursor = $13, updated_at = now.moment, filled_at = CASE WHEN $14::boolean THEN now.moment END
+    FROM now, pipeline
+    WHERE
+        stored.organization_id = $1::octavo.organization
+        AND stored.id = $11
+        AND stored.cursor = $12
+        AND stored.filled_at IS NULL
+    RETURNING stored.id
+),
+item AS MATERIALIZED (
+    SELECT
+        given.id, given.document_id, pipeline.input, NULL::text AS unique_key, given.place,
+        about.version AS document_version
+    FROM unnest($15::uuid [], $16::uuid []) WITH ORDINALITY AS given (id, document_id, place)
+    CROSS JOIN moved
+    CROSS JOIN pipeline
+    INNER JOIN octavo.document AS about
+        ON about.organization_id = $1::octavo.organization
+        AND about.id = given.document_id
+        AND about.deleted_at IS NULL
+),
+forgotten AS (
+    DELETE FROM octavo.batch_list AS list
+    USING moved
+    WHERE list.organization_id = $1::octavo.organization AND list.batch_id = moved.id AND list.place::text = $13
+),
+-- include: started
+SELECT (SELECT count(*) FROM stored) AS runs FROM moved
 
 -- fragment: run_columns
     id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state, input,
     NULL::jsonb AS output, error, NULL::jsonb AS steps, attempt, max_attempts, unique_key, created_at, started_at,
     NULL::timestamptz AS ended_at, actor, actor_kind, session_id, correlation_id, fence, epoch, position_xid,
-    position_id
+    position_id, batch_id
 
 -- fragment: ended_columns
     id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state, input,
     output, error, steps, attempt, max_attempts, NULL::text AS unique_key, created_at, started_at,
-    ended_at, actor, actor_kind, session_id, correlation_id, 0::bigint AS fence, epoch, position_xid, position_id
+    ended_at, actor, actor_kind, session_id, correlation_id, 0::bigint AS fence, epoch, position_xid,
+    position_id, batch_id
 
 -- name: look_for_start
 -- $2 namespace, $3 type, $4 pipeline, $5 tag or null, $6 version or null, $7 documents: what a start did not find.

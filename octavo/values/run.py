@@ -69,6 +69,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         attempt: the attempts that were begun, of `max_attempts`.
         steps: those that ended, in the order in which they did.
         changed: False when a run with this unique key was there already, and is this one.
+        batch_id: the batch it belongs to; None: it was started by itself.
         position: of its last event in the log.
     """
 
@@ -92,6 +93,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     position: Position
     steps: tuple[StepDone, ...] = ()
     changed: bool = True
+    batch_id: UUID | None = None
     raw_input: bytes = b"{}"
     raw_output: bytes | None = None
     raw_error: bytes | None = None
@@ -152,6 +154,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
             "error": self.error,
             "steps": [step.as_dict() for step in self.steps],
             "actor": str(self.actor),
+            "batch_id": str(self.batch_id) if self.batch_id else None,
             "position": str(self.position),
             "changed": self.changed,
         }

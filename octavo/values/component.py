@@ -49,6 +49,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         document: the run's document at the version the run was started with; None for a run without one.
         raw_input, raw_outputs: JSON of `input` and `outputs`.
         model: the model the step uses, as `name@version`; None for a component without one.
+        files: paths of that model's artifacts on this machine, by their names; their bytes were checked, and a path
+            always means the same bytes.
         raw_item, index: JSON of `item` and its place, in a step that is called for `each` element of a list.
     """
 
@@ -61,6 +63,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     raw_input: bytes
     raw_outputs: dict[str, bytes]
     model: str | None = None
+    files: dict[str, str] = {}
     raw_item: bytes | None = None
     index: int | None = None
 

@@ -7,12 +7,15 @@
     │   ├── InvalidBody               a body does not fit its document type; `problems` name the paths
     │   ├── IncompatibleType          a document type was changed under the same version
     │   ├── InvalidPipeline           a pipeline that cannot run: unknown component, cycle, wrong configuration
+    │   ├── ModelNotAllowed           a model that the organization or the pipeline does not allow
+    │   ├── InvalidTemplate           a template that cannot be filled, or a variable of it that is not given
     │   └── LimitExceeded             a documented limit: bytes, depth, count, length
     ├── NotFound                      no such document, version, tag, organization …
     ├── Conflict                      the state is not the one the caller expected
     │   ├── VersionConflict           expected and actual version
     │   ├── AlreadyExists             create-only, and it exists
     │   ├── IdempotencyConflict       the key was used with another request
+    │   ├── QuotaExceeded             an organization has had what a day gives it; `resets_at` tells when more
     │   ├── StaleLease                a run was taken from this worker, so its result is refused
     │   └── GuardFailed               a guarded change whose condition does not hold
     ├── AccessDenied                  another organization, or a role without the right
@@ -103,6 +106,18 @@ class InvalidPipeline(InvalidInput):
     code = "invalid_pipeline"
 
 
+class ModelNotAllowed(InvalidInput):
+    """A model that the organization, or the pipeline, does not allow; `fields` tell the `model`."""
+
+    code = "model_not_allowed"
+
+
+class InvalidTemplate(InvalidInput):
+    """A template cannot be filled: its structure, a text of it, or a variable that is not given; `fields` tell where."""
+
+    code = "invalid_template"
+
+
 class LimitExceeded(InvalidInput):
     """A documented limit was exceeded; `fields` holds `limit` and `actual`."""
 
@@ -137,6 +152,12 @@ class IdempotencyConflict(Conflict):
     """The idempotency key was used before, with another request."""
 
     code = "idempotency_conflict"
+
+
+class QuotaExceeded(Conflict):
+    """An organization has had the runs of a day; `fields` hold `limit`, `actual` and `resets_at`."""
+
+    code = "quota_exceeded"
 
 
 class StaleLease(Conflict):

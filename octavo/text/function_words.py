@@ -40,6 +40,8 @@ _FUNCTION_WORDS = {
         было бы только""",
 }
 _OF_LANGUAGE = {language: frozenset(words.split()) for language, words in _FUNCTION_WORDS.items()}
+# Words that say of no text what it is about.
+ALL = frozenset[str]().union(*_OF_LANGUAGE.values())
 
 
 def language_of(text: str) -> str | None:

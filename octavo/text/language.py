@@ -17,7 +17,7 @@ UNDETERMINED = "und"
 _SAMPLE_CHARACTERS = 120
 _SAMPLES_AT = (0.2, 0.5, 0.8)
 # Below it are numbers, code, names and single words; above it nearly all text is named right.
-_SURE = 0.5
+SURE = 0.5
 
 _LETTERS = re.compile(r"(?:[^\W\d_][\W\d_]*+){4}")
 _ADDRESS = re.compile(r"\bhttps?://\S+|[\w.+-]++@\S+")
@@ -69,13 +69,25 @@ def detect(text: str) -> str:
     Raises:
         MissingExtra: the detector is not installed.
     """
+    (tag, score), *_ = candidates(text, most=1) or [(UNDETERMINED, 1.0)]
+    return tag if score >= SURE else UNDETERMINED
+
+
+def candidates(text: str, *, most: int = 3) -> list[tuple[str, float]]:
+    """The languages a text may be written in, as BCP 47 tags with scores from 0 to 1, the likeliest first.
+
+    Empty for a text without words. As `detect`, which gives the first if its score is at least 0.5.
+
+    Raises:
+        MissingExtra: the detector is not installed.
+    """
     sample = _sample(text)
     if "@" in sample or "/" in sample:
         sample = _ADDRESS.sub(" ", sample)
     if not _LETTERS.search(sample):
-        return UNDETERMINED
-    best = _detector().detect(" ".join(sample.split()), model="lite")[0]
-    return normalize(best["lang"]) if best["score"] >= _SURE else UNDETERMINED
+        return []
+    found = _detector().detect(" ".join(sample.split()), model="lite", k=most)
+    return [(normalize(one["lang"]), min(float(one["score"]), 1.0)) for one in found]
 
 
 def normalize(tag: str) -> str:

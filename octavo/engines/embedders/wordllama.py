@@ -62,10 +62,11 @@ class WordLlamaEmbedder:
         """
         vectors: list[Vector] = []
         for start in range(0, len(texts), _AT_ONCE):
-            vectors += await asyncio.to_thread(self._embed, texts[start : start + _AT_ONCE])
+            vectors += await asyncio.to_thread(self.embedded, texts[start : start + _AT_ONCE])
         return vectors
 
-    def _embed(self, texts: Sequence[str]) -> list[Vector]:
+    def embedded(self, texts: Sequence[str]) -> list[Vector]:
+        """As `embed`, in the thread that calls."""
         tokenizer, weights = self._load()
         # One by one: texts of a batch would be made as long as its longest.
         return [_mean(weights, tokenizer.encode(text, add_special_tokens=False).ids) for text in texts]

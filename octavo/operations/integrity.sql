@@ -22,9 +22,27 @@ SELECT DISTINCT document_id FROM octavo.version WHERE organization_id = $1 AND b
 -- name: page_of_files
 -- scope: system
 -- $1 organization and $2 digest to begin behind, $3 rows at most.
+-- Of both kinds a page, and of these the first: each is read along its index.
 SELECT organization_id, sha256, min(blob) AS blob
-FROM octavo.content
-WHERE (organization_id, sha256) > ($1::uuid, $2::bytea)
+FROM (
+    (
+        SELECT organization_id, sha256, min(blob) AS blob
+        FROM octavo.content
+        WHERE (organization_id, sha256) > ($1::uuid, $2::bytea)
+        GROUP BY organization_id, sha256
+        ORDER BY organization_id, sha256
+        LIMIT $3
+    )
+    UNION ALL
+    (
+        SELECT organization_id, sha256, min(blob) AS blob
+        FROM octavo.model_artifact
+        WHERE (organization_id, sha256) > ($1::uuid, $2::bytea)
+        GROUP BY organization_id, sha256
+        ORDER BY organization_id, sha256
+        LIMIT $3
+    )
+) AS referenced
 GROUP BY organization_id, sha256
 ORDER BY organization_id, sha256
 LIMIT $3
@@ -32,10 +50,16 @@ LIMIT $3
 -- name: documents_of_file
 -- scope: system
 -- $1 organization, $2 digest.
-SELECT DISTINCT document_id FROM octavo.content WHERE organization_id = $1 AND sha256 = $2 LIMIT 10
+SELECT document_id
+FROM (
+    SELECT document_id FROM octavo.content WHERE organization_id = $1 AND sha256 = $2
+    UNION
+    SELECT model_id AS document_id FROM octavo.model_artifact WHERE organization_id = $1 AND sha256 = $2
+) AS referring
+LIMIT 10
 
 -- name: estimate
 -- scope: system
 SELECT sum(greatest(reltuples, 0))::bigint AS rows
 FROM pg_class
-WHERE oid IN ('octavo.body'::regclass, 'octavo.content'::regclass)
+WHERE oid IN ('octavo.body'::regclass, 'octavo.content'::regclass, 'octavo.model_artifact'::regclass)

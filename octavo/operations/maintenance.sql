@@ -39,6 +39,11 @@ SELECT content.blob
 FROM unnest($1::uuid [], $2::bytea []) AS wanted (organization_id, sha256)
 INNER JOIN octavo.content
     ON content.organization_id = wanted.organization_id AND content.sha256 = wanted.sha256
+UNION ALL
+SELECT artifact.blob
+FROM unnest($1::uuid [], $2::bytea []) AS wanted (organization_id, sha256)
+INNER JOIN octavo.model_artifact AS artifact
+    ON artifact.organization_id = wanted.organization_id AND artifact.sha256 = wanted.sha256
 
 -- name: missing_partitions
 -- scope: system

@@ -83,7 +83,14 @@ FROM (
 
 -- name: referenced_blobs
 -- scope: system
-SELECT blob, max(bytes) AS bytes FROM octavo.content GROUP BY blob ORDER BY blob
+SELECT blob, max(bytes) AS bytes
+FROM (
+    SELECT blob, bytes FROM octavo.content
+    UNION ALL
+    SELECT blob, bytes FROM octavo.model_artifact
+) AS referenced
+GROUP BY blob
+ORDER BY blob
 
 -- name: copied_bytes
 -- scope: system

@@ -26,4 +26,7 @@ LIMIT 1
 
 -- name: blob_in_use
 -- $2 blob.
-SELECT true AS used FROM octavo.content WHERE organization_id = $1::octavo.organization AND blob = $2 LIMIT 1
+SELECT true AS used
+WHERE
+    EXISTS (SELECT FROM octavo.content WHERE organization_id = $1::octavo.organization AND blob = $2)
+    OR EXISTS (SELECT FROM octavo.model_artifact WHERE organization_id = $1::octavo.organization AND blob = $2)

@@ -44,11 +44,12 @@ MAX_EVENTS_BYTES = 16 * 1024 * 1024
 MAX_STREAM_LENGTH = 200
 MAX_TYPE_LENGTH = 100
 # First words of types whose events the store and its derived parts write: a reader may trust them.
-OWN_TYPES = frozenset({"document", "tag", "label", "link", "run", "batch", "result", "model"})
+OWN_TYPES = frozenset({"document", "tag", "label", "link", "run", "batch", "trigger", "result", "model"})
 END = Position(2**31 - 1, 2**31 - 1, 2**63 - 1, 2**63 - 1)
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _DOCUMENT = "document-"
-_RUN = "run-"
+# What has a row of its own that orders its events.
+_THINGS = frozenset({"run", "batch", "model", "result"})
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,9 +137,10 @@ def check_open_to_all(stream: str, type: str) -> None:
             f"the stream {stream[:MAX_STREAM_LENGTH]!r} is written by changes of its document alone",
             remedy="append to a stream of your own",
         )
-    if stream.startswith(_RUN):
+    kind, separator, _ = stream.partition("-")
+    if separator and kind in _THINGS:
         raise InvalidInput(
-            f"the stream {stream[:MAX_STREAM_LENGTH]!r} is written by its run alone",
+            f"the stream {stream[:MAX_STREAM_LENGTH]!r} is written by its {kind} alone",
             remedy="append to a stream of your own",
         )
     if type.partition(".")[0] in OWN_TYPES:

@@ -229,6 +229,12 @@ def parse_model(text: object) -> ModelReference:
     return ModelReference(found["name"], environment=which)
 
 
+def as_named(reference: str) -> UsedModel:
+    """A model that no registry knows, as the one of a service: by the name and version that it is called."""
+    name, separator, version = reference.rpartition("@")
+    return UsedModel(name, version) if separator else UsedModel(reference, None)
+
+
 def model_name(text: str) -> str:
     """The name of a model to be registered; raises `InvalidInput` when it cannot be one."""
     if not _NAME.fullmatch(text):
@@ -264,7 +270,7 @@ def stage_name(text: object) -> Stage:
         raise InvalidInput(
             f"{str(text)[:100]!r} is no stage of a model", remedy=f"the stages are {', '.join(STAGES)}"
         )
-    return text  # type: ignore[return-value]  # one of them, as was just seen
+    return text
 
 
 def card_of(fields: dict[str, Any]) -> Card:

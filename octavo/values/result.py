@@ -158,9 +158,12 @@ RESULT_TYPES: dict[ProcessingType, type[Shape]] = {
 }
 
 
+_TYPE_OF: dict[type[BaseModel] | None, ProcessingType] = {shape: type for type, shape in RESULT_TYPES.items()}
+
+
 def processing_type_of(model: type[BaseModel] | None) -> ProcessingType | None:
     """The processing type whose shape a component's result has; None when it makes no result."""
-    return next((type for type, shape in RESULT_TYPES.items() if shape is model), None)
+    return _TYPE_OF.get(model)
 
 
 def processing_type(text: object) -> ProcessingType:
@@ -169,7 +172,7 @@ def processing_type(text: object) -> ProcessingType:
         raise InvalidInput(
             f"{str(text)[:100]!r} is no processing type", remedy=f"there are: {', '.join(RESULT_TYPES)}"
         )
-    return text  # type: ignore[return-value]  # one of them, as was just seen
+    return text
 
 
 def result_shape(type: ProcessingType, value: object) -> Shape:

@@ -1,0 +1,1 @@
+"""The registry: results of processing, and the models that made them."""

@@ -1,7 +1,7 @@
-"""Entities that are names: persons by their titles, organizations by their legal forms, places by GeoNames.
+"""Entities that are names: persons by titles and addresses, organizations by legal forms, places by GeoNames.
 
-Without a language model a name is only known by what stands beside it, or from a list. So a person without a title
-and a company without a legal form are not found.
+Without a language model a name is only known by what stands beside it, or from a list. So a person without
+a title or an address and a company without a legal form are not found.
 """
 
 from __future__ import annotations
@@ -29,14 +29,18 @@ _PERSON = re.compile(
     rf"\b(?:{_TITLE}\.?\s){{1,3}}((?:{_NAME}|[A-Z]\.)(?:\s(?:(?:von|van|de|der|den|di|da|la|le|bin|al)\s){{0,2}}"
     rf"(?:{_NAME}|[A-Z]\.)){{0,3}})"
 )
+# As in the head of a letter: Ada Berg <ada@halden.example>.
+_ADDRESSED = re.compile(
+    rf"((?:{_NAME}|[A-Z]\.)(?:\s(?:{_NAME}|[A-Z]\.|von|van|de|der|da|di)){{1,4}})\s{{1,2}}<(?=[^<>@\s]{{1,64}}@)"
+)
 _FORM = (
-    r"(?:(?:Inc|Corp|Ltd|Co|Pty)\b\.?|(?:Incorporated|Corporation|Company|Limited|LLC|LLP|PLC|plc|GmbH|mbH|AG|SE|KGaA|KG"
+    r"(?:(?:Inc|Corp|Ltd|Co|Pty|L\.P)\b\.?|(?:Incorporated|Corporation|Company|Limited|LLC|LLP|PLC|plc|GmbH|mbH|AG|SE|KGaA|KG"
     r"|OHG|e\.V|S\.A|SA|SAS|SARL|S\.p\.A|S\.r\.l|BV|B\.V|NV|N\.V|AB|Oyj|Oy|A/S|ASA|Foundation|University|Universität"
     r"|Institute|Association)\b)"
 )
 _WORD = rf"(?:{_NAME}|[A-Z]|&|[A-Z](?:[\w-]|\.(?=\w)){{0,30}})"
 _ORGANIZATION = re.compile(
-    rf"\b(?!The\s)[^\W\d_a-z](?:[\w&'\u2019-]|\.(?=\w)){{0,30}}(?:\s{_WORD}){{0,4}}?,?\s{_FORM}"
+    rf"\b(?!The\s)[^\W\d_a-z](?:[\w&'\u2019-]|\.(?=\w)){{0,30}}(?:\s{_WORD}){{0,4}}?(?:,?\s{_FORM}){{1,2}}"
     rf"(?:\s&\sCo\.?(?:\sKG)?)?"
 )
 _OF = re.compile(
@@ -53,7 +57,7 @@ _WORDS = frozenset({
 
 
 class _Places(msgspec.Struct, frozen=True):
-    """Names of countries and large cities, and of smaller ones."""
+    """Names of countries, states of the USA and large cities, and of smaller cities."""
 
     sure: frozenset[str]
     others: frozenset[str]
@@ -64,8 +68,9 @@ def names(text: str) -> Iterator[Found]:
     for pattern in (_ORGANIZATION, _OF):
         for match in pattern.finditer(text):
             yield Found(match.start(), match.start() + len(match.group().rstrip(",")), "ORGANIZATION", 0.85)
-    for match in _PERSON.finditer(text):
-        yield Found(match.start(1), match.end(1), "PERSON", 0.85)
+    for pattern in (_PERSON, _ADDRESSED):
+        for match in pattern.finditer(text):
+            yield Found(match.start(1), match.end(1), "PERSON", 0.85)
     yield from _places_in(text)
 
 
@@ -104,7 +109,7 @@ def _places() -> _Places:
     capitals = {country["capital"] for country in geonames.get_countries().values()}
     cities = geonames.get_cities().values()
     large = {city["name"] for city in cities if city["population"] >= _LARGE}
-    sure = {name for name in countries | capitals | large if len(name) > 2}
     states = {state["name"] for state in geonames.get_us_states().values()}
-    others = {city["name"] for city in cities if len(city["name"]) > 2} | states
+    sure = {name for name in countries | capitals | states | large if len(name) > 2} | {"USA", "UK"}
+    others = {city["name"] for city in cities if len(city["name"]) > 2}
     return _Places(frozenset(sure), frozenset(others - sure))

@@ -160,20 +160,24 @@ class _Writing:
 
     async def _written(self, section: Written) -> Written:
         """A section, asked for again while its length is wrong and it may be."""
-        config, told = self._config, ""
+        config = self._config
         tries = config.tries if self._generator.is_language_model else 1
-        for turn in range(1, tries + 1):
-            answer = await self._answer(section, _prompt(section, told), turn)
-            made = written(section, answer.text.strip())
+        answer, made = await self._turn(section, "", 1)
+        for turn in range(2, tries + 1):
             if not made.warnings:
                 break
             told = f"An earlier answer had {made.words} words: that is not what is wanted."
+            answer, made = await self._turn(section, told, turn)
         if made.warnings and config.out_of_range == "fail":
             raise StepFailed(
                 f"the section {section.id!r} has {made.warnings[0]}",
                 remedy="ask otherwise, give it another range, or more tries",
             )
         return made.model_copy(update={"instructions": "", "warnings": [*made.warnings, *_ends(answer)]})
+
+    async def _turn(self, section: Written, told: str, turn: int) -> tuple[Answer, Written]:
+        answer = await self._answer(section, _prompt(section, told), turn)
+        return answer, written(section, answer.text.strip())
 
     async def _answer(self, section: Written, prompt: str, turn: int) -> Answer:
         config = self._config

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import msgspec
 import nh3
 
-from octavo.components.json_text import escaped
+from octavo.components.json_text import escaped_signs, escaped_starts
 
 # Elements that are deeper stand beside the one they are in.
 _DEEPEST = 60
@@ -85,7 +85,7 @@ def _blocks(element: _Element) -> Iterator[str]:
             run.append(part)
             continue
         if told := _inline(run).strip():
-            yield told
+            yield escaped_starts(told)
         run = []
         if part is not None:
             yield from filter(None, _block(part))
@@ -108,11 +108,20 @@ def _list(element: _Element) -> str:
     first = element.attributes.get("start", "")
     number = int(first) if first.isdecimal() and len(first) < 9 else 1
     items = []
-    for place, item in enumerate(element.all("li")):
+    for place, item in enumerate(_items(element)):
         mark = "- " if element.tag == "ul" else f"{number + place}. "
         inner = "\n".join(_blocks(item)) if _is_tight(item) else "\n\n".join(_blocks(item))
         items.append(mark + _LINE.sub("\n" + " " * len(mark), inner))
     return "\n".join(items)
+
+
+def _items(element: _Element) -> Iterator[_Element]:
+    """The items of a list; what stands in it beside them is an item too."""
+    for part in element.inner:
+        if isinstance(part, _Element) and part.tag == "li":
+            yield part
+        elif not isinstance(part, str) or part.strip():
+            yield _Element("li", {}, [part])
 
 
 def _is_tight(item: _Element) -> bool:
@@ -130,15 +139,17 @@ def _quotation(element: _Element) -> str:
 
 
 def _table(element: _Element) -> str:
+    caption = " ".join(_cell(part) for part in element.all("caption"))
     rows = [
         [_cell(cell) for cell in row.inner if isinstance(cell, _Element) and cell.tag in {"td", "th"}]
         for row in element.all("tr")
     ]
     width = max(map(len, rows), default=0)
     if not width:
-        return ""
+        return caption
     lines = ["| " + " | ".join(row + [""] * (width - len(row))) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])
+    table = "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])
+    return f"{caption}\n\n{table}" if caption else table
 
 
 def _cell(cell: _Element) -> str:
@@ -152,12 +163,12 @@ def _inline(parts: list[_Element | str]) -> str:
 
 def _told(part: _Element | str) -> str:
     if isinstance(part, str):
-        return escaped(_SPACE.sub(" ", part))
+        return escaped_signs(_SPACE.sub(" ", part))
     match part.tag:
         case "br":
             return "\\\n"
         case "img":
-            return f"![{escaped(part.attributes.get('alt', ''))}]({_address(part, 'src')})"
+            return f"![{escaped_signs(part.attributes.get('alt', ''))}]({_address(part, 'src')})"
         case "code" | "kbd" | "samp" | "tt":
             return _literal(part.text)
         case "a" if "href" in part.attributes:

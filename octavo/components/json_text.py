@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|])")
-# What begins a list, a line, a quotation or code where a line begins with it; and what an entity begins with.
-_LINE_START = re.compile(r"^[^\S\n]*(?:(?=[-+=~])|(\d{1,9})(?=[.)]))", re.MULTILINE)
+# What begins a list, a line or a title where a line begins with it; white space there would begin code.
+_LINE_START = re.compile(r"^[^\S\n]*(?:(?=[-+=])|(\d{1,9})(?=[.)])|)", re.MULTILINE)
 _DEEPEST = 6
 # A kind of block (a heading's depth, or text, or an item of a list) and what it says.
 Block = tuple[int | Literal["text", "item"], str]
@@ -43,12 +43,29 @@ def _told(value: Any) -> str:
 
 def escaped(text: str) -> str:
     """A text as Markdown that shows it as it is."""
-    return _LINE_START.sub(r"\1\\", escaped_inside(text).replace("&", "&amp;"))
+    return escaped_starts(escaped_signs(text))
+
+
+def escaped_signs(text: str) -> str:
+    """A part of a line without what would be markup wherever it stands."""
+    return escaped_inside(text).replace("~", r"\~").replace("&", "&amp;")
+
+
+def escaped_starts(text: str) -> str:
+    """Lines without what would be markup where it begins one, white space included."""
+    return _LINE_START.sub(_begun, text)
 
 
 def escaped_inside(text: str) -> str:
-    """A text without the signs that are markup inside of a line."""
+    """A text as version 1 of `transform` escapes it."""
     return _SPECIAL.sub(r"\\\1", text)
+
+
+def _begun(match: re.Match[str]) -> str:
+    number = match[1]
+    if number:
+        return f"{number}\\"
+    return "\\" if match.string[match.end() : match.end() + 1] in {"-", "+", "="} else ""
 
 
 def as_markdown(blocks: list[Block], escape: Callable[[str], str] = escaped) -> str:

@@ -81,6 +81,8 @@ def _wanted(sentences: int, config: SummarizeConfig) -> int:
 
 def _chosen(found: list[Sentence], wanted: int) -> list[int]:
     """The places of the sentences of a summary, in their order."""
+    if len(found) <= wanted:
+        return list(range(len(found)))
     places = [
         place for place, one in enumerate(found[:MOST]) if count(one.text).words >= _SHORTEST_WORDS
     ] or list(range(min(len(found), MOST)))

@@ -142,7 +142,7 @@ def filled(
 def variables(given: Given, named: Mapping[str, str]) -> dict[str, Any]:
     """The variables of a step: fields of the document, over them those of the input, over them what is named."""
     body = given.document.body if given.document is not None else {}
-    found = {**(body if isinstance(body, dict) else {}), **given.input}
+    found = {**body, **given.input}
     found |= {"document": body, "outputs": given.outputs, "input": given.input}
     if given.item is not None:
         found["item"] = given.item

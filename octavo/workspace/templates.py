@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 from collections.abc import Mapping
 from typing import Any
@@ -82,7 +83,8 @@ class Templates:
             LimitExceeded: loops of too many rounds, or too long a text. NotFound.
         """
         document = await self.get(template)
-        return filled(parse_template(document.body), data or {}, document.name, document.version)
+        definition = parse_template(document.body)
+        return await asyncio.to_thread(filled, definition, data or {}, document.name, document.version)
 
 
 def _template(definition: Template | Mapping[str, Any]) -> Template:

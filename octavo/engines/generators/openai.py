@@ -90,7 +90,7 @@ class OpenAIGenerator:
             reraise=True,
         )
         try:
-            status, content = await retrying(self._post, asked)
+            answered: tuple[int, bytes] = await retrying(self._post, asked)
         except (httpx.TransportError, _Later) as error:
             raise Unavailable(
                 f"the generator at {self._url} does not answer ({type(error).__name__} {error})".replace(
@@ -98,8 +98,8 @@ class OpenAIGenerator:
                 ),
                 remedy="see whether it runs and the setting `generator`",
             ) from error
-        self._check(status, content)
-        return self._read(content, asked)
+        self._check(*answered)
+        return self._read(answered[1], asked)
 
     async def _post(self, asked: Asked) -> tuple[int, bytes]:
         headers = {"Idempotency-Key": asked.key} if asked.key else {}

@@ -80,6 +80,28 @@ recorded AS (
 SELECT id FROM moved
 
 -- fragment: ended
+-- include: ended_rows
+-- include: end_told
+
+-- fragment: ended_with_results
+-- include: ended_rows
+,
+-- include: resulted
+-- include: end_told
+
+-- fragment: end_told
+-- What ended, and whether others wait for it.
+SELECT
+    id, now_epoch AS epoch, end_xid AS position_xid, end_id AS position_id,
+    (
+        SELECT true
+        FROM octavo.run_dependency AS waiting
+        WHERE waiting.organization_id = gone.organization_id AND waiting.needs = gone.id
+        LIMIT 1
+    ) AS is_awaited
+FROM gone
+
+-- fragment: ended_rows
 -- Of `given` (organization_id, run_id, fence, state, output, error, steps): those whose lease is still that one end.
 released AS (
     DELETE FROM octavo.run_lease AS lease
@@ -105,21 +127,88 @@ forgotten AS (
     WHERE step.organization_id = gone.organization_id AND step.run_id = gone.id AND gone.steps <> '[]'
 ),
 -- include: history
-SELECT id, now_epoch AS epoch, end_xid AS position_xid, end_id AS position_id FROM gone
+
+-- fragment: resulted
+-- What the ended ones give of their documents, in the order in which everybody writes results. One of the same type,
+-- model and options for the same version is replaced; a version that was purged meanwhile has none.
+resulted AS (
+    INSERT INTO octavo.result AS known (
+        organization_id, id, document_id, version, fits_version, type, model, model_version, options, status, value,
+        metrics, run_id, step, component, started_at, ended_at, actor, actor_kind
+    )
+    SELECT DISTINCT ON (
+        gone.organization_id, gone.document_id, gone.document_version, made.type, made.model, made.model_version,
+        made.options
+    )
+        gone.organization_id, made.id, gone.document_id, gone.document_version,
+        coalesce(made.fits_version, gone.document_version), made.type, made.model, made.model_version, made.options,
+        'completed'::octavo.run_state, made.value, made.metrics, gone.id, made.step, made.component, made.started_at,
+        made.ended_at, gone.actor, gone.actor_kind
+    FROM gone
+    INNER JOIN given
+        ON given.organization_id = gone.organization_id AND given.run_id = gone.id AND given.fence = gone.fence
+    CROSS JOIN LATERAL jsonb_to_recordset(given.results) AS made (
+        id uuid, fits_version integer, type octavo.processing_type, model text, model_version text, options jsonb,
+        value jsonb, metrics jsonb, step text, component text, started_at timestamptz, ended_at timestamptz
+    )
+    INNER JOIN octavo.version AS about
+        ON about.organization_id = gone.organization_id
+        AND about.document_id = gone.document_id
+        AND about.number = gone.document_version
+    ORDER BY
+        gone.organization_id, gone.document_id, gone.document_version, made.type, made.model, made.model_version,
+        made.options, made.id DESC
+    ON CONFLICT (organization_id, document_id, version, type, model, model_version, options_key) DO UPDATE SET
+        id = excluded.id,
+        fits_version = excluded.fits_version,
+        status = excluded.status,
+        value = excluded.value,
+        error = NULL,
+        metrics = excluded.metrics,
+        run_id = excluded.run_id,
+        step = excluded.step,
+        component = excluded.component,
+        started_at = excluded.started_at,
+        ended_at = excluded.ended_at,
+        updated_at = clock_timestamp(),
+        actor = excluded.actor,
+        actor_kind = excluded.actor_kind
+    RETURNING organization_id, run_id, type, model, model_version, step
+),
+told AS (
+    -- include: event_targets
+    SELECT
+        moment, now_epoch, end_xid, nextval('octavo.event_position'), organization_id, 'run-' || id,
+        event_sequence + 1 + place, 'result.stored', document_id, document_version, about, by, by_kind, session_id,
+        correlation_id, causation_id
+    FROM (
+        SELECT
+            gone.*,
+            jsonb_build_object(
+                'type', resulted.type, 'model', resulted.model, 'modelVersion', resulted.model_version,
+                'step', resulted.step
+            ) AS about,
+            row_number() OVER (PARTITION BY gone.organization_id, gone.id ORDER BY resulted.step) AS place
+        FROM resulted
+        INNER JOIN gone ON gone.organization_id = resulted.organization_id AND gone.id = resulted.run_id
+        ORDER BY gone.organization_id, gone.id, place
+        OFFSET 0
+    ) AS ordered
+)
 
 -- fragment: history
 kept AS (
     INSERT INTO octavo.run_history (
         organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state,
         input, output, error, steps, attempt, max_attempts, created_at, started_at, ended_at, actor, actor_kind,
-        session_id, correlation_id, epoch, position_xid, position_id, batch_id
+        session_id, correlation_id, epoch, position_xid, position_id, batch_id, trigger, trigger_depth
     )
     SELECT
         organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority,
         end_state, input, output, last_error, steps, attempt, max_attempts, created_at, started_at,
         -- A clock that was set back ends no run before it began.
         greatest(moment, created_at, started_at), actor, actor_kind, session_id, correlation_id, now_epoch, end_xid,
-        end_id, batch_id
+        end_id, batch_id, trigger, trigger_depth
     FROM gone
 ),
 recorded AS (
@@ -182,16 +271,23 @@ LEFT JOIN octavo.organization_profile AS profile ON profile.id = waiting.organiz
 
 -- name: claim
 -- scope: system
--- $1 worker; arrays of one length: $2 organizations, $3 priorities, $4 tickets to begin behind, $5 runs at most.
+-- $1 worker; arrays of one length: $2 organizations, $3 priorities, $4 tickets to begin behind, $5 runs at most. Gives
+-- each ticket that was taken; one without a run is held back by a limit. What is said of limits is about few runs, mostly
+-- none: `limited` has no rows then, and neither has what is built on it.
 WITH
 -- include: now
 ,
-picked AS MATERIALIZED (
-    SELECT ticket.id
+wanted AS MATERIALIZED (
+    SELECT asked.*, octavo.whole_number(profile.settings, 'max_running') AS organization_limit
     FROM unnest($2::uuid [], $3::smallint [], $4::bigint [], $5::integer [])
-        AS wanted (organization_id, priority, low, runs)
+        AS asked (organization_id, priority, low, runs)
+    LEFT JOIN octavo.organization_profile AS profile ON profile.id = asked.organization_id
+),
+picked AS MATERIALIZED (
+    SELECT ticket.*, wanted.organization_limit
+    FROM wanted
     CROSS JOIN LATERAL (
-        SELECT queued.id
+        SELECT queued.id, queued.organization_id, queued.run_id
         FROM octavo.run_queue AS queued
         WHERE
             queued.organization_id = wanted.organization_id
@@ -202,10 +298,90 @@ picked AS MATERIALIZED (
         FOR UPDATE SKIP LOCKED
     ) AS ticket
 ),
+limited AS MATERIALIZED (
+    SELECT
+        picked.id, picked.organization_id, picked.organization_limit, run.priority, run.pipeline_id, run.max_running,
+        run.concurrency, CASE WHEN run.concurrency IS NOT NULL THEN run.max_running_per_key END AS max_running_per_key
+    FROM picked
+    INNER JOIN octavo.run AS run ON run.organization_id = picked.organization_id AND run.id = picked.run_id
+    WHERE
+        picked.organization_limit IS NOT NULL
+        OR run.max_running IS NOT NULL
+        OR (run.max_running_per_key IS NOT NULL AND run.concurrency IS NOT NULL)
+),
+lane AS MATERIALIZED (
+    SELECT named.*, octavo.runs_under_way(named.organization_id, named.pipeline_id, named.concurrency) AS under_way
+    FROM (
+        SELECT organization_id, NULL::uuid AS pipeline_id, NULL::text AS concurrency
+        FROM limited
+        WHERE organization_limit IS NOT NULL
+        UNION
+        SELECT organization_id, pipeline_id, NULL::text FROM limited WHERE max_running IS NOT NULL
+        UNION
+        SELECT organization_id, pipeline_id, concurrency FROM limited WHERE max_running_per_key IS NOT NULL
+        -- Whoever asks is alone: all ask in one order, so that nobody waits in the opposite one.
+        ORDER BY organization_id, pipeline_id, concurrency
+    ) AS named
+),
+within_key AS MATERIALIZED (
+    SELECT
+        limited.*,
+        coalesce(lane.under_way + row_number() OVER (
+            PARTITION BY limited.organization_id, limited.pipeline_id, limited.concurrency
+            ORDER BY limited.priority DESC, limited.id
+        ) <= limited.max_running_per_key, true) AS fits
+    FROM limited
+    LEFT JOIN lane
+        ON lane.organization_id = limited.organization_id
+        AND lane.pipeline_id = limited.pipeline_id
+        AND lane.concurrency = limited.concurrency
+),
+within_pipeline AS MATERIALIZED (
+    SELECT
+        within_key.*,
+        coalesce(lane.under_way + row_number() OVER (
+            PARTITION BY within_key.organization_id, within_key.pipeline_id
+            ORDER BY within_key.priority DESC, within_key.id
+        ) <= within_key.max_running, true) AS fits_pipeline
+    FROM within_key
+    LEFT JOIN lane
+        ON lane.organization_id = within_key.organization_id
+        AND lane.pipeline_id = within_key.pipeline_id
+        AND lane.concurrency IS NULL
+    WHERE within_key.fits
+),
+within_organization AS MATERIALIZED (
+    SELECT
+        within_pipeline.*,
+        coalesce(lane.under_way + row_number() OVER (
+            PARTITION BY within_pipeline.organization_id
+            ORDER BY within_pipeline.priority DESC, within_pipeline.id
+        ) <= within_pipeline.organization_limit, true) AS fits_organization
+    FROM within_pipeline
+    LEFT JOIN lane ON lane.organization_id = within_pipeline.organization_id AND lane.pipeline_id IS NULL
+    WHERE within_pipeline.fits_pipeline
+),
+refused AS MATERIALIZED (
+    SELECT id, priority, concat_ws(':', pipeline_id, concurrency) AS lane, max_running_per_key AS at_most
+    FROM within_key
+    WHERE NOT fits
+    UNION ALL
+    SELECT id, priority, pipeline_id::text, max_running FROM within_pipeline WHERE NOT fits_pipeline
+    UNION ALL
+    SELECT id, priority, '', organization_limit FROM within_organization WHERE NOT fits_organization
+),
 taken AS (
     DELETE FROM octavo.run_queue
     WHERE id = ANY(ARRAY(SELECT id FROM picked))
-    RETURNING organization_id, run_id, id, queued_at
+    RETURNING organization_id, priority, run_id, id, queued_at
+),
+held AS (
+    INSERT INTO octavo.run_held (organization_id, lane, rank, run_id, priority, queued_at, at_most)
+    SELECT
+        taken.organization_id, refused.lane, taken.queued_at - refused.priority * interval '1 minute', taken.run_id,
+        refused.priority, taken.queued_at, refused.at_most
+    FROM taken
+    INNER JOIN refused ON refused.id = taken.id
 ),
 begun AS (
     UPDATE octavo.run AS stored
@@ -216,12 +392,19 @@ begun AS (
         started_at = coalesce(stored.started_at, now.moment),
         -- include: next_place
     FROM taken, now
-    WHERE stored.organization_id = taken.organization_id AND stored.id = taken.run_id
-    RETURNING stored.*, taken.id AS claimed, taken.queued_at, now.moment
+    WHERE
+        stored.organization_id = taken.organization_id
+        AND stored.id = taken.run_id
+        AND taken.id <> ALL(ARRAY(SELECT id FROM refused))
+    RETURNING stored.*, taken.id AS claimed, now.moment
 ),
 leased AS (
-    INSERT INTO octavo.run_lease (organization_id, run_id, worker_id, fence)
-    SELECT organization_id, id, $1, fence FROM begun
+    INSERT INTO octavo.run_lease (organization_id, run_id, worker_id, fence, pipeline_id, concurrency)
+    SELECT
+        organization_id, id, $1, fence,
+        CASE WHEN coalesce(max_running, max_running_per_key) IS NOT NULL THEN pipeline_id END,
+        CASE WHEN coalesce(max_running, max_running_per_key) IS NOT NULL THEN concurrency END
+    FROM begun
 ),
 recorded AS (
     -- include: event_targets
@@ -233,11 +416,20 @@ recorded AS (
     FROM begun
 )
 SELECT
-    organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, input,
-    fence, attempt, max_attempts, actor, actor_kind, session_id, correlation_id, event_sequence, claimed, queued_at,
-    moment
-FROM begun
-ORDER BY claimed
+    taken.organization_id, taken.priority, taken.id AS claimed, taken.queued_at, begun.id, begun.pipeline,
+    begun.pipeline_id, begun.pipeline_version, begun.document_id, begun.document_version, begun.input, begun.fence,
+    begun.attempt, begun.max_attempts, begun.actor, begun.actor_kind, begun.session_id, begun.correlation_id,
+    begun.event_sequence, begun.moment, begun.trigger,
+    CASE WHEN limited.id IS NOT NULL THEN array_remove(ARRAY[
+        CASE WHEN limited.organization_limit IS NOT NULL THEN '' END,
+        CASE WHEN limited.max_running IS NOT NULL THEN limited.pipeline_id::text END,
+        CASE WHEN limited.max_running_per_key IS NOT NULL
+            THEN concat_ws(':', limited.pipeline_id, limited.concurrency) END
+    ], NULL) END AS lanes
+FROM taken
+LEFT JOIN begun ON begun.claimed = taken.id
+LEFT JOIN limited ON limited.id = taken.id
+ORDER BY taken.id
 
 -- name: finish_runs
 -- scope: system
@@ -252,6 +444,21 @@ given AS MATERIALIZED (
 ),
 -- include: ended
 
+-- name: finish_runs_with_results
+-- scope: system
+-- As finish_runs, and $8 the results of each, a list.
+WITH
+-- include: now
+,
+given AS MATERIALIZED (
+    SELECT *
+    FROM unnest(
+        $1::uuid [], $2::uuid [], $3::bigint [], $4::octavo.run_state [], $5::jsonb [], $6::jsonb [], $7::jsonb [],
+        $8::jsonb []
+    ) AS given (organization_id, run_id, fence, state, output, error, steps, results)
+),
+-- include: ended_with_results
+
 -- name: finish_run
 -- $2 run, $3 fence, $4 state, $5 output, $6 error, $7 steps.
 WITH
@@ -263,6 +470,18 @@ given AS MATERIALIZED (
         $4::octavo.run_state AS state, $5::jsonb AS output, $6::jsonb AS error, $7::jsonb AS steps
 ),
 -- include: ended
+
+-- name: finish_run_with_results
+-- As finish_run, and $8 its results.
+WITH
+-- include: now
+,
+given AS MATERIALIZED (
+    SELECT
+        $1::octavo.organization::uuid AS organization_id, $2::uuid AS run_id, $3::bigint AS fence,
+        $4::octavo.run_state AS state, $5::jsonb AS output, $6::jsonb AS error, $7::jsonb AS steps, $8::jsonb AS results
+),
+-- include: ended_with_results
 
 -- name: return_runs
 -- scope: system
@@ -317,6 +536,94 @@ given AS MATERIALIZED (
     INNER JOIN octavo.run AS lost ON lost.organization_id = picked.organization_id AND lost.id = picked.run_id
 ),
 -- include: returned
+
+-- name: resolve
+-- scope: system
+-- Arrays of one length: $1 organizations and $2 runs that have ended; $3 of those that wait for them at most. The last
+-- that one waits for sends it to the queue; one that did not complete cancels it, unless any end will do.
+WITH
+-- include: now
+,
+picked AS MATERIALIZED (
+    SELECT
+        waiting.organization_id, waiting.needs, waiting.run_id,
+        CASE WHEN NOT waiting.any_end AND ended.state IS DISTINCT FROM 'completed'
+            THEN coalesce(ended.state, 'failed') END AS broken
+    FROM unnest($1::uuid [], $2::uuid []) AS given (organization_id, id)
+    INNER JOIN octavo.run_dependency AS waiting
+        ON waiting.organization_id = given.organization_id AND waiting.needs = given.id
+    LEFT JOIN octavo.run_history AS ended ON ended.organization_id = given.organization_id AND ended.id = given.id
+    WHERE NOT EXISTS (
+        SELECT FROM octavo.run AS live WHERE live.organization_id = given.organization_id AND live.id = given.id
+    )
+    LIMIT $3
+    FOR UPDATE OF waiting SKIP LOCKED
+),
+settled AS (
+    DELETE FROM octavo.run_dependency AS waiting
+    USING picked
+    WHERE
+        waiting.organization_id = picked.organization_id
+        AND waiting.needs = picked.needs
+        AND waiting.run_id = picked.run_id
+    RETURNING picked.*
+),
+told AS MATERIALIZED (
+    SELECT
+        organization_id, run_id, count(*)::integer AS runs,
+        min(format('run %s, which it waits for, is %s', needs, broken)) FILTER (WHERE broken IS NOT NULL) AS broken
+    FROM settled
+    GROUP BY organization_id, run_id
+),
+-- Two that end at once may have the same runs waiting: both take them in one order.
+locked AS MATERIALIZED (
+    SELECT told.*
+    FROM told
+    INNER JOIN octavo.run AS waiting ON waiting.organization_id = told.organization_id AND waiting.id = told.run_id
+    WHERE waiting.waits_for > 0
+    ORDER BY told.organization_id, told.run_id
+    FOR UPDATE OF waiting
+),
+moved AS (
+    UPDATE octavo.run AS stored
+    SET
+        waits_for = stored.waits_for - locked.runs,
+        state = CASE WHEN stored.waits_for = locked.runs THEN 'queued' ELSE stored.state END,
+        ticket = CASE
+            WHEN stored.waits_for = locked.runs AND now.xid IS NOT NULL THEN nextval('octavo.run_ticket')
+            ELSE stored.ticket
+        END
+    FROM locked, now
+    WHERE
+        stored.organization_id = locked.organization_id
+        AND stored.id = locked.run_id
+        AND locked.broken IS NULL
+        AND stored.waits_for >= locked.runs
+    RETURNING stored.organization_id, stored.priority, stored.ticket, stored.id, stored.state
+),
+queued AS (
+    INSERT INTO octavo.run_queue (organization_id, priority, id, run_id)
+    SELECT organization_id, priority, ticket, id FROM moved WHERE state = 'queued'
+),
+gone AS (
+    DELETE FROM octavo.run AS stored
+    USING locked, now
+    WHERE
+        stored.organization_id = locked.organization_id
+        AND stored.id = locked.run_id
+        AND locked.broken IS NOT NULL
+        AND stored.waits_for > 0
+    RETURNING
+        stored.*, 'cancelled'::octavo.run_state AS end_state, NULL::jsonb AS output,
+        jsonb_build_object('code', 'dependency_failed', 'message', locked.broken) AS last_error, '[]'::jsonb AS steps,
+        'octavo' AS by, 'system'::octavo.actor_kind AS by_kind,
+        -- include: end_place
+),
+-- include: history
+SELECT
+    picked.organization_id, picked.run_id, gone.id IS NOT NULL AS is_cancelled
+FROM picked
+LEFT JOIN gone ON gone.organization_id = picked.organization_id AND gone.id = picked.run_id
 
 -- name: queue_due
 -- scope: system
@@ -404,7 +711,7 @@ WHERE seen_at >= clock_timestamp() - make_interval(secs => $1::float8)
 ORDER BY started_at
 
 -- name: keep_step
--- $2 run, $3 fence, $4 step, $5 attempt, $6 output, $7 started, $8 ended. The lease is locked, so that it cannot be
+-- $2 run, $3 fence, $4 step, $5 attempt, $6 output, $7 started, $8 ended, $9 details. The lease is locked, so that it cannot be
 -- lost before this is committed.
 WITH held AS (
     SELECT organization_id, run_id
@@ -412,17 +719,37 @@ WITH held AS (
     WHERE organization_id = $1::octavo.organization AND run_id = $2 AND fence = $3
     FOR SHARE
 )
-INSERT INTO octavo.run_step (organization_id, run_id, name, attempt, output, started_at, ended_at)
-SELECT organization_id, run_id, $4, $5, $6, $7, $8 FROM held
+INSERT INTO octavo.run_step (organization_id, run_id, name, attempt, output, started_at, ended_at, details)
+SELECT organization_id, run_id, $4, $5, $6, $7, $8, $9 FROM held
 ON CONFLICT (organization_id, run_id, name) DO UPDATE SET
-    attempt = excluded.attempt, output = excluded.output, started_at = excluded.started_at, ended_at = excluded.ended_at
+    attempt = excluded.attempt, output = excluded.output, started_at = excluded.started_at,
+    ended_at = excluded.ended_at, details = excluded.details
 RETURNING true AS kept
 
 -- name: finished_steps
 -- $2 run.
-SELECT name, attempt, output, started_at, ended_at
+SELECT name, attempt, output, started_at, ended_at, details
 FROM octavo.run_step
 WHERE organization_id = $1::octavo.organization AND run_id = $2
+
+-- name: ended_steps
+-- $2 run. Elements of a step that is called for each are kept as split[17], and are no steps.
+SELECT name, attempt, started_at, ended_at, details
+FROM octavo.run_step
+WHERE organization_id = $1::octavo.organization AND run_id = $2 AND right(name, 1) <> ']'
+ORDER BY ended_at, name
+
+-- name: tell_progress
+-- $2 run, $3 fence, $4 progress of its steps by name. Beside what others write of the run, and gone with its lease.
+UPDATE octavo.run_lease
+SET progress = coalesce(progress, '{}') || $4::jsonb
+WHERE organization_id = $1::octavo.organization AND run_id = $2 AND fence = $3
+
+-- name: progress_of
+-- $2 runs: how far the steps are of those that are under way.
+SELECT run_id, progress
+FROM octavo.run_lease
+WHERE organization_id = $1::octavo.organization AND run_id = ANY($2::uuid []) AND progress IS NOT NULL
 
 -- name: renew_run
 -- $2 run, $3 worker, $4 seconds: the lease of a run inside its caller's process.
@@ -471,9 +798,10 @@ SELECT fence FROM moved
         coalesce((
             SELECT jsonb_agg(jsonb_build_object(
                 'name', step.name, 'attempt', step.attempt, 'started_at', step.started_at, 'ended_at', step.ended_at
-            ) ORDER BY step.started_at)
+            ) || step.details ORDER BY step.started_at)
             FROM octavo.run_step AS step
-            WHERE step.organization_id = stored.organization_id AND step.run_id = stored.id
+            -- Elements of a step that is called for each are kept as split[17], and are no steps.
+            WHERE step.organization_id = stored.organization_id AND step.run_id = stored.id AND right(step.name, 1) <> ']'
         ), '[]') AS steps
 
 -- fragment: given_up
@@ -508,7 +836,22 @@ from_dead AS (
     WHERE organization_id = $1::octavo.organization AND run_id = $4
     RETURNING run_id
 ),
+from_held AS (
+    DELETE FROM octavo.run_held
+    WHERE organization_id = $1::octavo.organization AND run_id = $4
+    RETURNING run_id
+),
+from_waiting AS MATERIALIZED (
+    SELECT id AS run_id
+    FROM octavo.run
+    WHERE organization_id = $1::octavo.organization AND id = $4 AND waits_for > 0
+    FOR UPDATE
+),
 ticket AS (
+    SELECT run_id FROM from_held
+    UNION ALL
+    SELECT run_id FROM from_waiting
+    UNION ALL
     SELECT run_id FROM from_queue
     UNION ALL
     SELECT run_id FROM from_delay
@@ -539,15 +882,14 @@ SELECT id, 'cancelled' AS done FROM gone
 UNION ALL
 SELECT id, 'asked' AS done FROM asked
 
--- name: retry_run
--- $2 actor, $3 its kind, $4 run. A dead run goes to the queue again, with all its attempts before it.
-WITH
--- include: now
-,
+-- fragment: retried
+-- The dead of `picked` (run_id) go to the queue again, with all their attempts before them; a batch that was over is
+-- not any more. Batches are locked in the order of their ids, and after that nothing is waited for.
 taken AS (
-    DELETE FROM octavo.run_dead
-    WHERE organization_id = $1::octavo.organization AND run_id = $4
-    RETURNING run_id
+    DELETE FROM octavo.run_dead AS dead
+    USING picked
+    WHERE dead.organization_id = $1::octavo.organization AND dead.run_id = picked.run_id
+    RETURNING dead.run_id
 ),
 moved AS (
     UPDATE octavo.run AS stored
@@ -565,6 +907,21 @@ queued AS (
     INSERT INTO octavo.run_queue (organization_id, priority, id, run_id)
     SELECT organization_id, priority, ticket, id FROM moved
 ),
+again AS MATERIALIZED (
+    SELECT id
+    FROM octavo.batch
+    WHERE
+        organization_id = $1::octavo.organization
+        AND id = ANY(ARRAY(SELECT DISTINCT batch_id FROM moved WHERE batch_id IS NOT NULL))
+    ORDER BY id
+    FOR UPDATE
+),
+reopened AS (
+    UPDATE octavo.batch AS batch
+    SET settled_at = NULL, reopened = batch.reopened + 1, updated_at = now.moment
+    FROM again, now
+    WHERE batch.organization_id = $1::octavo.organization AND batch.id = again.id
+),
 recorded AS (
     -- include: event_targets
     SELECT
@@ -574,7 +931,189 @@ recorded AS (
         $2::text, $3::octavo.actor_kind, session_id, correlation_id, causation_id
     FROM moved
 )
+
+-- name: retry_run
+-- $2 actor, $3 its kind, $4 run.
+WITH
+-- include: now
+,
+picked AS MATERIALIZED (
+    SELECT run_id FROM octavo.run_dead WHERE organization_id = $1::octavo.organization AND run_id = $4 FOR UPDATE
+),
+-- include: retried
 SELECT id FROM moved
+
+-- name: retry_dead
+-- $2 actor, $3 its kind, $4 and $5 when one died and its id: to begin behind; $6 died before, $7 pipeline, $8 code of
+-- the error: null for all; $9 dead to look at. The one that was looked at last, and how many of them go on.
+WITH
+-- include: now
+,
+looked AS MATERIALIZED (
+    SELECT died_at, run_id
+    FROM octavo.run_dead
+    WHERE
+        organization_id = $1::octavo.organization
+        AND died_at >= $4
+        AND (died_at > $4 OR run_id > $5)
+        AND died_at < coalesce($6::timestamptz, 'infinity')
+    ORDER BY died_at, run_id
+    LIMIT $9
+),
+picked AS MATERIALIZED (
+    SELECT dead.run_id
+    FROM octavo.run_dead AS dead
+    INNER JOIN octavo.run AS run ON run.organization_id = $1::octavo.organization AND run.id = dead.run_id
+    WHERE
+        dead.organization_id = $1::octavo.organization
+        AND dead.run_id = ANY(ARRAY(SELECT run_id FROM looked))
+        AND ($7::text IS NULL OR run.pipeline = $7)
+        AND ($8::text IS NULL OR run.error ->> 'code' = $8)
+    FOR UPDATE OF dead SKIP LOCKED
+),
+-- include: retried
+SELECT last.died_at, last.run_id, (SELECT count(*) FROM looked) AS looked, (SELECT count(*) FROM moved) AS retried
+FROM (SELECT) AS one
+LEFT JOIN (SELECT died_at, run_id FROM looked ORDER BY died_at DESC, run_id DESC LIMIT 1) AS last ON true
+
+-- name: retry_batch
+-- $2 actor, $3 its kind, $4 batch, $5 run to begin behind, $6 runs to look at. The one that was looked at last, and how
+-- many of them go on.
+WITH
+-- include: now
+,
+looked AS MATERIALIZED (
+    SELECT id, state
+    FROM octavo.run
+    WHERE organization_id = $1::octavo.organization AND batch_id = $4 AND id > $5
+    ORDER BY batch_id, id
+    LIMIT $6
+),
+picked AS MATERIALIZED (
+    SELECT run_id
+    FROM octavo.run_dead
+    WHERE
+        organization_id = $1::octavo.organization
+        AND run_id = ANY(ARRAY(SELECT id FROM looked WHERE state = 'dead'))
+    FOR UPDATE SKIP LOCKED
+),
+-- include: retried
+SELECT
+    (SELECT id FROM looked ORDER BY id DESC LIMIT 1) AS last,
+    (SELECT count(*) FROM looked) AS looked,
+    (SELECT count(*) FROM moved) AS retried
+
+-- name: cancel_batch
+-- $2 actor, $3 its kind, $4 batch, $5 run to begin behind, $6 runs to look at. Those that wait or are dead end, those
+-- under way are asked to; what somebody else moves right now is passed over. The one that was looked at last.
+WITH
+-- include: now
+,
+looked AS MATERIALIZED (
+    SELECT id, ticket, state
+    FROM octavo.run
+    WHERE organization_id = $1::octavo.organization AND batch_id = $4 AND id > $5
+    ORDER BY batch_id, id
+    LIMIT $6
+),
+in_queue AS MATERIALIZED (
+    SELECT id, run_id
+    FROM octavo.run_queue
+    WHERE
+        organization_id = $1::octavo.organization
+        AND id = ANY(ARRAY(SELECT ticket FROM looked WHERE state = 'queued'))
+    FOR UPDATE SKIP LOCKED
+),
+from_queue AS (
+    DELETE FROM octavo.run_queue AS queued
+    USING in_queue
+    WHERE queued.organization_id = $1::octavo.organization AND queued.id = in_queue.id
+    RETURNING queued.run_id
+),
+in_delay AS MATERIALIZED (
+    SELECT run_id
+    FROM octavo.run_delay
+    WHERE
+        organization_id = $1::octavo.organization
+        AND run_id = ANY(ARRAY(SELECT id FROM looked WHERE state = 'delayed'))
+    FOR UPDATE SKIP LOCKED
+),
+from_delay AS (
+    DELETE FROM octavo.run_delay AS delay
+    USING in_delay
+    WHERE delay.organization_id = $1::octavo.organization AND delay.run_id = in_delay.run_id
+    RETURNING delay.run_id
+),
+in_held AS MATERIALIZED (
+    SELECT run_id
+    FROM octavo.run_held
+    WHERE
+        organization_id = $1::octavo.organization
+        AND run_id = ANY(ARRAY(SELECT id FROM looked WHERE state = 'queued'))
+    FOR UPDATE SKIP LOCKED
+),
+from_held AS (
+    DELETE FROM octavo.run_held AS held
+    USING in_held
+    WHERE held.organization_id = $1::octavo.organization AND held.run_id = in_held.run_id
+    RETURNING held.run_id
+),
+in_dead AS MATERIALIZED (
+    SELECT run_id
+    FROM octavo.run_dead
+    WHERE
+        organization_id = $1::octavo.organization
+        AND run_id = ANY(ARRAY(SELECT id FROM looked WHERE state = 'dead'))
+    FOR UPDATE SKIP LOCKED
+),
+from_dead AS (
+    DELETE FROM octavo.run_dead AS dead
+    USING in_dead
+    WHERE dead.organization_id = $1::octavo.organization AND dead.run_id = in_dead.run_id
+    RETURNING dead.run_id
+),
+ticket AS (
+    SELECT run_id FROM from_queue
+    UNION ALL
+    SELECT run_id FROM from_delay
+    UNION ALL
+    SELECT run_id FROM from_held
+    UNION ALL
+    SELECT run_id FROM from_dead
+),
+under_way AS MATERIALIZED (
+    SELECT id
+    FROM octavo.run
+    WHERE
+        organization_id = $1::octavo.organization
+        AND id = ANY(ARRAY(SELECT id FROM looked WHERE state = 'running'))
+        AND state = 'running'
+        AND NOT cancel_requested
+    FOR UPDATE SKIP LOCKED
+),
+asked AS (
+    UPDATE octavo.run AS stored
+    SET cancel_requested = true
+    FROM under_way
+    WHERE stored.organization_id = $1::octavo.organization AND stored.id = under_way.id
+    RETURNING stored.id
+),
+gone AS (
+    DELETE FROM octavo.run AS stored
+    USING ticket, now
+    WHERE stored.organization_id = $1::octavo.organization AND stored.id = ticket.run_id
+    RETURNING
+        stored.*, 'cancelled'::octavo.run_state AS end_state, NULL::jsonb AS output, stored.error AS last_error,
+        $2::text AS by, $3::octavo.actor_kind AS by_kind,
+        -- include: steps_so_far
+,
+        -- include: end_place
+),
+-- include: given_up
+SELECT
+    (SELECT id FROM looked ORDER BY id DESC LIMIT 1) AS last,
+    (SELECT count(*) FROM looked) AS looked,
+    (SELECT count(*) FROM gone) + (SELECT count(*) FROM asked) AS cancelled
 
 -- name: purge_dead
 -- $2 actor, $3 its kind, $4 died before, $5 runs at most. They end as failed.

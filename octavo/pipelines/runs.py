@@ -11,9 +11,12 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from octavo.errors import Conflict, InvalidInput, LimitExceeded, NotFound
+from octavo.pipelines.limits import check_wait, refusal
+from octavo.pipelines.queue import step_done
 from octavo.postgres.pool import Row
 from octavo.postgres.statements import load
 from octavo.store.scope import Scope
+from octavo.values.account import Progress
 from octavo.values.actor import Actor
 from octavo.values.json import encode_object
 from octavo.values.pipeline import NAMESPACE, TYPE, Reference
@@ -24,7 +27,6 @@ from octavo.values.run import (
     MOST_URGENT,
     PRIORITY,
     STATES,
-    PipelineStats,
     Run,
     RunPage,
     State,
@@ -33,7 +35,9 @@ from octavo.values.run import (
 
 _sql = load("octavo.pipelines", "runs.sql")
 _queue = load("octavo.pipelines", "queue.sql")
-_LAST = UUID(int=2**128 - 1)
+_FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
+# Dead runs that one statement looks at.
+_PIECE = 1_000
 _TRIES = 5
 MAX_DELAY_SECONDS = 10 * 365 * 86_400.0
 
@@ -48,6 +52,9 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = PRIORITY
     delay_seconds: float = 0.0
     batch: UUID | None = None
+    after: list[UUID] = []
+    after_any_end: bool = False
+    concurrency: str | None = None
 
     @classmethod
     def of(
@@ -59,6 +66,9 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         priority: int = PRIORITY,
         delay_seconds: float = 0.0,
         unique_key: str | None = None,
+        after: Collection[UUID] = (),
+        after_any_end: bool = False,
+        concurrency: str | None = None,
     ) -> Start:
         """Check what a caller gave; raises `InvalidInput` and `LimitExceeded`."""
         if not 1 <= len(documents) <= MAX_RUNS:
@@ -78,6 +88,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             )
         if unique_key is not None and (not 1 <= len(unique_key) <= 200 or "\x00" in unique_key):
             raise InvalidInput(f"a unique key has 1 to 200 characters, this one {len(unique_key)}")
+        check_wait(len(documents), after, delay_seconds, concurrency)
         return cls(
             pipeline=pipeline,
             documents=list(documents),
@@ -85,6 +96,9 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             unique_keys=[unique_key] * len(documents),
             priority=priority,
             delay_seconds=delay_seconds,
+            after=sorted(set(after)),
+            after_any_end=after_any_end,
+            concurrency=concurrency,
         )
 
 
@@ -97,7 +111,8 @@ async def start(
         worker: begin them at once for this worker; its lease expires after `lease_seconds`.
 
     Raises:
-        NotFound: no such pipeline, version, tag, document or organization.
+        NotFound: no such pipeline, version, tag, document, organization, or run to wait for.
+        Conflict: a run to wait for has failed. QuotaExceeded.
     """
     ids = [uuid7() for _ in wanted.documents]
     rows = await scope.runner.fetch(
@@ -108,6 +123,9 @@ async def start(
         wanted.documents,
         [wanted.input] * len(ids),
         wanted.unique_keys,
+        wanted.after,
+        wanted.after_any_end,
+        wanted.concurrency,
     )
     if rows:
         scope.committed()
@@ -125,12 +143,19 @@ async def get(scope: Scope, id: UUID) -> Run:
     run = run_from_row(scope, row)
     if run.has_ended:
         return run
-    steps = await scope.runner.fetch(_queue.finished_steps, scope.organization, id)
-    done = [
-        StepDone(name=s["name"], attempt=s["attempt"], started_at=s["started_at"], ended_at=s["ended_at"])
-        for s in steps
-    ]
-    return msgspec.structs.replace(run, steps=tuple(sorted(done, key=lambda step: step.ended_at)))
+    rows = await scope.runner.fetch(_queue.ended_steps, scope.organization, id)
+    run = msgspec.structs.replace(run, steps=tuple(map(step_done, rows)))
+    return (await with_progress(scope, [run]))[0]
+
+
+async def with_progress(scope: Scope, runs: Sequence[Run]) -> list[Run]:
+    """Runs, and of those that are under way how far their steps are."""
+    under_way = [run.id for run in runs if run.state == "running"]
+    if not under_way:
+        return list(runs)
+    rows = await scope.runner.fetch(_queue.progress_of, scope.organization, under_way)
+    told = {row["run_id"]: msgspec.json.decode(row["progress"], type=dict[str, Progress]) for row in rows}
+    return [msgspec.structs.replace(run, progress=told.get(run.id, {})) for run in runs]
 
 
 async def listing(
@@ -143,18 +168,8 @@ async def listing(
     limit: int = 100,
 ) -> RunPage:
     """Runs, newest first. One call looks at a bounded number of them: go on from `before` until it is None."""
-    unknown = sorted(set(states or ()) - set(STATES))
-    if unknown:
-        raise InvalidInput(
-            f"{unknown[0]!r} is no state of a run", remedy=f"the states are {', '.join(STATES)}"
-        )
-    if not 1 <= limit <= scope.limits.page:
-        raise LimitExceeded(
-            f"a page of {limit} runs",
-            remedy=f"ask for 1 to {scope.limits.page}",
-            limit=scope.limits.page,
-            actual=limit,
-        )
+    _check_states(states)
+    check_page(scope, limit, "runs")
     everything = states is None and pipeline is None
     rows = await scope.runner.fetch(
         _sql.list_runs,
@@ -166,8 +181,31 @@ async def listing(
         document,
         limit,
     )
-    runs = [run_from_row(scope, row) for row in rows if row["state"] is not None]
-    return RunPage(runs, runs[-1].id if len(runs) == limit else rows[0]["last_looked"])
+    page = _run_page(scope, rows, limit)
+    return RunPage(await with_progress(scope, page.runs), page.before)
+
+
+async def of_batch(
+    scope: Scope,
+    batch: UUID,
+    *,
+    states: Collection[State] | None = None,
+    before: UUID | None = None,
+    limit: int = 100,
+) -> RunPage:
+    """Runs of a batch as `listing` gives runs."""
+    _check_states(states)
+    check_page(scope, limit, "runs")
+    rows = await scope.runner.fetch(
+        _sql.list_batch_runs,
+        scope.organization,
+        before or _LAST,
+        limit if states is None else scope.limits.scanned,
+        None if states is None else list(states),
+        batch,
+        limit,
+    )
+    return _run_page(scope, rows, limit)
 
 
 async def dead(scope: Scope, *, limit: int = 100) -> list[Run]:
@@ -209,6 +247,42 @@ async def retry(scope: Scope, id: UUID) -> Run:
     return run
 
 
+async def retry_many(
+    scope: Scope,
+    *,
+    pipeline: str | None = None,
+    code: str | None = None,
+    older_than: timedelta | None = None,
+    limit: int,
+) -> int:
+    """Queue dead runs again, those that died first first, in bounded pieces; returns how many."""
+    actor = scope.origin.actor
+    before = None if older_than is None else datetime.now(UTC) - older_than
+    died_at, last, retried = datetime.min.replace(tzinfo=UTC), _FIRST, 0
+    while retried < limit:
+        size = min(_PIECE, limit - retried)
+        row = await scope.runner.fetchrow(
+            _queue.retry_dead,
+            scope.organization,
+            actor.id,
+            actor.kind,
+            died_at,
+            last,
+            before,
+            pipeline,
+            code,
+            size,
+        )
+        assert row is not None
+        retried += row["retried"]
+        if row["retried"]:
+            scope.committed()
+        if row["looked"] < size:
+            break
+        died_at, last = row["died_at"], row["run_id"]
+    return retried
+
+
 async def purge_dead(scope: Scope, *, older_than: timedelta, limit: int, dry_run: bool = False) -> int:
     """End dead runs as failed, the oldest first, at most `limit`; returns how many there were."""
     before = datetime.now(UTC) - older_than
@@ -223,16 +297,6 @@ async def purge_dead(scope: Scope, *, older_than: timedelta, limit: int, dry_run
     if rows:
         scope.committed()
     return len(rows)
-
-
-async def stats(
-    scope: Scope, *, pipeline: str | None = None, since: datetime, until: datetime | None = None
-) -> list[PipelineStats]:
-    """How the runs started between two moments went, by pipeline and version."""
-    rows = await scope.runner.fetch(
-        _sql.stats, scope.organization, _id_at(since), _LAST if until is None else _id_at(until), pipeline
-    )
-    return [_stats(row) for row in rows]
 
 
 def run_from_row(scope: Scope, row: Row) -> Run:
@@ -256,12 +320,39 @@ def run_from_row(scope: Scope, row: Row) -> Run:
         session=row["session_id"],
         correlation=row["correlation_id"],
         batch_id=row["batch_id"],
+        waits_for=row["waits_for"],
+        concurrency=row["concurrency"],
+        trigger=row["trigger"],
         position=Position(scope.shard, row["epoch"], row["position_xid"], row["position_id"]),
         steps=() if row["steps"] is None else tuple(msgspec.json.decode(row["steps"], type=list[StepDone])),
         raw_input=row["input"],
         raw_output=row["output"],
         raw_error=row["error"],
     )
+
+
+def check_page(scope: Scope, limit: int, what: str) -> None:
+    """Raise `LimitExceeded` for a page that is too long, or holds nothing."""
+    if not 1 <= limit <= scope.limits.page:
+        raise LimitExceeded(
+            f"a page of {limit} {what}",
+            remedy=f"ask for 1 to {scope.limits.page}",
+            limit=scope.limits.page,
+            actual=limit,
+        )
+
+
+def _check_states(states: Collection[State] | None) -> None:
+    unknown = sorted(set(states or ()) - set(STATES))
+    if unknown:
+        raise InvalidInput(
+            f"{unknown[0]!r} is no state of a run", remedy=f"the states are {', '.join(STATES)}"
+        )
+
+
+def _run_page(scope: Scope, rows: Sequence[Row], limit: int) -> RunPage:
+    runs = [run_from_row(scope, row) for row in rows if row["state"] is not None]
+    return RunPage(runs, runs[-1].id if len(runs) == limit else rows[0]["last_looked"])
 
 
 async def _there_already(scope: Scope, wanted: Start) -> list[Run]:
@@ -271,11 +362,14 @@ async def _there_already(scope: Scope, wanted: Start) -> list[Run]:
         rows = await scope.runner.fetch(_sql.runs_by_key, scope.organization, [key])
         if rows:
             return [msgspec.structs.replace(run_from_row(scope, row), changed=False) for row in rows]
-    raise await _not_found(scope, wanted)
+    refused = await refusal(scope, wanted.after, any_end=wanted.after_any_end, runs=len(wanted.documents))
+    raise refused or await not_found(scope, wanted.pipeline, wanted.documents)
 
 
-async def _not_found(scope: Scope, wanted: Start) -> NotFound | Conflict:
-    reference = wanted.pipeline
+async def not_found(
+    scope: Scope, reference: Reference, documents: Sequence[UUID | None]
+) -> NotFound | Conflict:
+    """Why nothing was started: the organization, the pipeline, its version or a document is not there."""
     row = await scope.runner.fetchrow(
         _sql.look_for_start,
         scope.organization,
@@ -284,7 +378,7 @@ async def _not_found(scope: Scope, wanted: Start) -> NotFound | Conflict:
         reference.name,
         reference.tag,
         reference.version,
-        [id for id in wanted.documents if id is not None],
+        [id for id in documents if id is not None],
     )
     assert row is not None
     if not row["has_organization"]:
@@ -298,21 +392,9 @@ async def _not_found(scope: Scope, wanted: Start) -> NotFound | Conflict:
         return NotFound(f"the pipeline {reference.name!r} has no {what}", remedy="see `octavo pipeline show`")
     if row["missing"] is not None:
         return NotFound(f"there is no document {row['missing']}", remedy="no run was started")
+    if row["is_inactive"]:
+        return Conflict(
+            f"the pipeline {str(reference)!r} is not active",
+            remedy="put it with is_active true, and start the run again",
+        )
     return Conflict("what is to be started changed meanwhile", remedy="try again")
-
-
-def _stats(row: Row) -> PipelineStats:
-    took, waited = row["took"] or (None, None), row["waited"] or (None, None)
-    counts = {name: row[name] for name in PipelineStats.__struct_fields__ if name in row}
-    return PipelineStats(
-        **counts,
-        took_p50_seconds=took[0],
-        took_p95_seconds=took[1],
-        waited_p50_seconds=waited[0],
-        waited_p95_seconds=waited[1],
-    )
-
-
-def _id_at(moment: datetime) -> UUID:
-    """The least id that is made at a moment: ids begin with milliseconds (UUIDv7, RFC 9562)."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)

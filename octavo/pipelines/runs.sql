@@ -8,27 +8,33 @@ now AS MATERIALIZED (
 
 -- fragment: attempts
 CASE WHEN jsonb_typeof(body.value -> 'retry' -> 'attempts') = 'number'
-            THEN least(greatest((body.value -> 'retry' -> 'attempts')::integer, 1), 100) ELSE 1 END AS max_attempts
+            THEN least(greatest((body.value -> 'retry' -> 'attempts')::integer, 1), 100) ELSE 1 END AS max_attempts,
+        octavo.whole_number(body.value, 'max_running') AS max_running,
+        octavo.whole_number(body.value, 'max_running_per_key') AS max_running_per_key
 
 -- fragment: started
--- A run for each `item` (id, document_id, document_version, input, unique_key, place) of the `pipeline`. $1 to $6
+-- A run for each `item` (id, document_id, document_version, input, unique_key, place; concurrency: its key among the
+-- limits; waits_for: runs that must end first) of the `pipeline`. $1 to $6
 -- organization and origin; $7 priority, $8 seconds to wait, $9 worker and $10 seconds of its lease, or null: the run
 -- waits for a worker; $11 batch or null.
 stored AS (
     INSERT INTO octavo.run (
         organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state,
         input, unique_key, ticket, fence, attempt, max_attempts, created_at, started_at, actor, actor_kind, session_id,
-        correlation_id, causation_id, event_sequence, epoch, position_xid, position_id, batch_id
+        correlation_id, causation_id, event_sequence, epoch, position_xid, position_id, batch_id, max_running,
+        max_running_per_key, concurrency, waits_for
     )
     SELECT
         $1::octavo.organization, item.id, pipeline.name, pipeline.id, pipeline.number, item.document_id,
         item.document_version, $7::smallint,
-        (CASE WHEN $9::uuid IS NOT NULL THEN 'running' WHEN $8::float8 > 0 THEN 'delayed' ELSE 'queued' END)
+        (CASE WHEN $9::uuid IS NOT NULL THEN 'running' WHEN $8::float8 > 0 OR item.waits_for > 0 THEN 'delayed'
+            ELSE 'queued' END)
             ::octavo.run_state,
         item.input, item.unique_key, nextval('octavo.run_ticket'),
         CASE WHEN $9::uuid IS NULL THEN 0 ELSE 1 END, CASE WHEN $9::uuid IS NULL THEN 0 ELSE 1 END,
         pipeline.max_attempts, now.moment, CASE WHEN $9::uuid IS NOT NULL THEN now.moment END,
-        $2, $3::octavo.actor_kind, $4, $5, $6, 1, now.epoch, now.xid, nextval('octavo.event_position'), $11::uuid
+        $2, $3::octavo.actor_kind, $4, $5, $6, 1, now.epoch, now.xid, nextval('octavo.event_position'), $11::uuid,
+        pipeline.max_running, pipeline.max_running_per_key, item.concurrency, item.waits_for
     FROM item, pipeline, now
     WHERE NOT EXISTS (SELECT FROM item WHERE document_id IS NOT NULL AND document_version IS NULL)
     ORDER BY item.place
@@ -41,11 +47,16 @@ queued AS (
 ),
 delayed AS (
     INSERT INTO octavo.run_delay (organization_id, run_id, due_at)
-    SELECT organization_id, id, created_at + make_interval(secs => $8::float8) FROM stored WHERE state = 'delayed'
+    SELECT organization_id, id, created_at + make_interval(secs => $8::float8)
+    FROM stored
+    WHERE state = 'delayed' AND waits_for = 0
 ),
 leased AS (
-    INSERT INTO octavo.run_lease (organization_id, run_id, worker_id, fence, expires_at)
-    SELECT organization_id, id, $9, fence, created_at + make_interval(secs => $10::float8)
+    INSERT INTO octavo.run_lease (organization_id, run_id, worker_id, fence, expires_at, pipeline_id, concurrency)
+    SELECT
+        organization_id, id, $9, fence, created_at + make_interval(secs => $10::float8),
+        CASE WHEN coalesce(max_running, max_running_per_key) IS NOT NULL THEN pipeline_id END,
+        CASE WHEN coalesce(max_running, max_running_per_key) IS NOT NULL THEN concurrency END
     FROM stored
     WHERE state = 'running'
 ),
@@ -64,13 +75,8 @@ recorded AS (
     FROM stored
 )
 
--- name: start_runs
--- $1 to $11 as for what is `started`; $12 namespace and $13 type of pipelines, $14 the pipeline's name, $15 a tag or
--- null, $16 a version or null; arrays of one length: $17 ids, $18 documents, $19 inputs, $20 unique keys. All or none;
--- those whose key is taken are left out.
-WITH
--- include: now
-,
+-- fragment: asked_pipeline
+-- $12 namespace and $13 type of pipelines, $14 the pipeline's name, $15 a tag or null, $16 a version or null.
 pipeline AS MATERIALIZED (
     SELECT
         named.name, named.id, version.number,
@@ -97,8 +103,34 @@ pipeline AS MATERIALIZED (
         AND named.type = $13
         AND named.name = $14
         AND named.deleted_at IS NULL
+        -- A version that is not active is not started, and no other one while the newest is not.
+        AND (body.value -> 'is_active') IS DISTINCT FROM 'false'::jsonb
+        AND (version.number = named.version OR (
+            SELECT newest.value -> 'is_active'
+            FROM octavo.body AS newest
+            WHERE newest.organization_id = $1::octavo.organization AND newest.hash = named.body_hash
+        ) IS DISTINCT FROM 'false'::jsonb)
+)
+
+-- name: start_runs
+-- $1 to $11 as for what is `started`, $12 to $16 as for the `asked_pipeline`; arrays of one length: $17 ids, $18
+-- documents, $19 inputs, $20 unique keys; $21 runs that must end before, $22 whether any end of them will do, $23 the
+-- key among the limits or null. All or none; those whose key is taken are left out.
+WITH
+-- include: now
+,
+-- include: asked_pipeline
+,
+needed AS MATERIALIZED (
+    SELECT
+        before.id, live.id IS NOT NULL AS is_open,
+        live.id IS NOT NULL OR ended.state = 'completed' OR (ended.state IS NOT NULL AND $22::boolean) AS may_be
+    FROM unnest($21::uuid []) AS before (id)
+    LEFT JOIN octavo.run AS live ON live.organization_id = $1::octavo.organization AND live.id = before.id
+    LEFT JOIN octavo.run_history AS ended
+        ON ended.organization_id = $1::octavo.organization AND ended.id = before.id
 ),
-item AS MATERIALIZED (
+wanted AS MATERIALIZED (
     SELECT given.*, about.version AS document_version
     FROM unnest($17::uuid [], $18::uuid [], $19::jsonb [], $20::text []) WITH ORDINALITY
         AS given (id, document_id, input, unique_key, place)
@@ -107,15 +139,88 @@ item AS MATERIALIZED (
         AND about.id = given.document_id
         AND about.deleted_at IS NULL
 ),
+permitted AS MATERIALIZED (
+    SELECT octavo.take_quota($1::octavo.organization, quota.runs, (
+        SELECT count(*)
+        FROM wanted
+        WHERE wanted.unique_key IS NULL OR NOT EXISTS (
+            SELECT FROM octavo.run AS same
+            WHERE same.organization_id = $1::octavo.organization AND same.unique_key = wanted.unique_key
+        )
+    )) AS is_permitted
+    FROM (
+        SELECT octavo.whole_number(settings, 'runs_per_day') AS runs
+        FROM octavo.organization_profile
+        WHERE id = $1::octavo.organization
+    ) AS quota
+    WHERE
+        quota.runs IS NOT NULL
+        AND EXISTS (SELECT FROM pipeline)
+        AND NOT EXISTS (SELECT FROM needed WHERE NOT coalesce(may_be, false))
+        AND NOT EXISTS (SELECT FROM wanted WHERE document_id IS NOT NULL AND document_version IS NULL)
+),
+item AS MATERIALIZED (
+    SELECT
+        wanted.*, $23::text AS concurrency,
+        (SELECT count(*)::integer FROM needed WHERE is_open) AS waits_for
+    FROM wanted
+    WHERE
+        NOT EXISTS (SELECT FROM needed WHERE NOT coalesce(may_be, false))
+        AND NOT EXISTS (SELECT FROM permitted WHERE NOT is_permitted)
+),
 -- include: started
+,
+awaiting AS (
+    INSERT INTO octavo.run_dependency (organization_id, needs, run_id, any_end)
+    SELECT stored.organization_id, needed.id, stored.id, $22 FROM stored CROSS JOIN needed WHERE needed.is_open
+)
 SELECT
     -- include: run_columns
 FROM stored
 
+-- name: start_batch
+-- $1 to $6 organization and origin; $7 priority, $8 id, $9 input, $10 key or null, $11 digest of what is asked; $12 to
+-- $16 as for the `asked_pipeline`; $17 name, $18 description, $19 what is asked. No row: the key is taken, or there is
+-- no such pipeline.
+WITH
+-- include: now
+,
+-- include: asked_pipeline
+,
+stored AS (
+    INSERT INTO octavo.batch (
+        organization_id, id, name, description, key, request, pipeline, pipeline_id, pipeline_version, priority, input,
+        asked, created_at, updated_at, actor, actor_kind, session_id, correlation_id, causation_id, event_sequence,
+        epoch, position_xid, position_id
+    )
+    SELECT
+        $1::octavo.organization, $8::uuid, $17::text, $18::text, $10::text, $11::bytea, pipeline.name, pipeline.id,
+        pipeline.number, $7::smallint, $9::jsonb, $19::jsonb, now.moment, now.moment, $2, $3::octavo.actor_kind, $4, $5,
+        $6, 1, now.epoch, now.xid, nextval('octavo.event_position')
+    FROM pipeline, now
+    ON CONFLICT (organization_id, key) WHERE key IS NOT NULL DO NOTHING
+    RETURNING *
+),
+recorded AS (
+    INSERT INTO octavo.event (
+        recorded_at, epoch, position_xid, id, organization_id, stream, sequence, type, data, actor, actor_kind,
+        session_id, correlation_id, causation_id
+    )
+    SELECT
+        created_at, epoch, position_xid, position_id, organization_id, 'batch-' || id, 1, 'batch.started',
+        jsonb_strip_nulls(jsonb_build_object(
+            'pipeline', pipeline, 'pipelineVersion', pipeline_version, 'priority', priority,
+            'documents', asked -> 'documents'
+        )),
+        actor, actor_kind, session_id, correlation_id, causation_id
+    FROM stored
+)
+SELECT id FROM stored
+
 -- name: fill_batch
 -- $1 to $11 as for what is `started`; $12 the place up to which the batch is filled, $13 the place this piece brings it
 -- to, $14 whether that is the end; $15 ids, $16 documents: those that are gone get no run. Gives no row, and starts
--- none, when somebody else has filled from there, or the batch was cancelled.
+-- none, when somebody else has filled from there, or the batch was cancelled; is refused by the quota of the day.
 WITH
 -- include: now
 ,
@@ -132,21 +237,40 @@ pipeline AS MATERIALIZED (
         ON body.organization_id = $1::octavo.organization AND body.hash = version.body_hash
     WHERE filled.organization_id = $1::octavo.organization AND filled.id = $11
 ),
-moved AS (
-    UPDATE octavo.batch AS stored
-    SET cursor = $13, updated_at = now.moment, filled_at = CASE WHEN $14::boolean THEN now.moment END
-    FROM now, pipeline
+locked AS MATERIALIZED (
+    SELECT stored.id
+    FROM octavo.batch AS stored, pipeline
     WHERE
         stored.organization_id = $1::octavo.organization
         AND stored.id = $11
         AND stored.cursor = $12
         AND stored.filled_at IS NULL
+    FOR UPDATE OF stored
+),
+permitted AS MATERIALIZED (
+    SELECT octavo.take_quota(
+        $1::octavo.organization, octavo.whole_number(profile.settings, 'runs_per_day'), cardinality($16::uuid [])
+    ) AS is_permitted
+    FROM octavo.organization_profile AS profile
+    CROSS JOIN locked
+    WHERE
+        profile.id = $1::octavo.organization
+        AND octavo.whole_number(profile.settings, 'runs_per_day') IS NOT NULL
+),
+moved AS (
+    UPDATE octavo.batch AS stored
+    SET cursor = $13, updated_at = now.moment, filled_at = CASE WHEN $14::boolean THEN now.moment END
+    FROM now, locked
+    WHERE
+        stored.organization_id = $1::octavo.organization
+        AND stored.id = locked.id
+        AND NOT EXISTS (SELECT FROM permitted WHERE NOT is_permitted)
     RETURNING stored.id
 ),
 item AS MATERIALIZED (
     SELECT
         given.id, given.document_id, pipeline.input, NULL::text AS unique_key, given.place,
-        about.version AS document_version
+        about.version AS document_version, NULL::text AS concurrency, 0 AS waits_for
     FROM unnest($15::uuid [], $16::uuid []) WITH ORDINALITY AS given (id, document_id, place)
     CROSS JOIN moved
     CROSS JOIN pipeline
@@ -161,19 +285,19 @@ forgotten AS (
     WHERE list.organization_id = $1::octavo.organization AND list.batch_id = moved.id AND list.place::text = $13
 ),
 -- include: started
-SELECT (SELECT count(*) FROM stored) AS runs FROM moved
+SELECT (SELECT count(*) FROM stored) AS runs, NOT EXISTS (SELECT FROM moved) AS is_refused FROM locked
 
 -- fragment: run_columns
     id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state, input,
     NULL::jsonb AS output, error, NULL::jsonb AS steps, attempt, max_attempts, unique_key, created_at, started_at,
     NULL::timestamptz AS ended_at, actor, actor_kind, session_id, correlation_id, fence, epoch, position_xid,
-    position_id, batch_id
+    position_id, batch_id, trigger, waits_for, concurrency
 
 -- fragment: ended_columns
     id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state, input,
     output, error, steps, attempt, max_attempts, NULL::text AS unique_key, created_at, started_at,
     ended_at, actor, actor_kind, session_id, correlation_id, 0::bigint AS fence, epoch, position_xid,
-    position_id, batch_id
+    position_id, batch_id, trigger, 0 AS waits_for, NULL::text AS concurrency
 
 -- name: look_for_start
 -- $2 namespace, $3 type, $4 pipeline, $5 tag or null, $6 version or null, $7 documents: what a start did not find.
@@ -191,6 +315,22 @@ SELECT
         )
         ELSE true
     END AS has_version,
+    EXISTS (
+        SELECT
+        FROM octavo.version AS version
+        INNER JOIN octavo.body AS body
+            ON body.organization_id = $1::octavo.organization AND body.hash = version.body_hash
+        WHERE
+            version.organization_id = $1::octavo.organization
+            AND version.document_id = named.id
+            AND version.number IN (named.version, $6, (
+                SELECT tag.version
+                FROM octavo.tag AS tag
+                WHERE
+                    tag.organization_id = $1::octavo.organization AND tag.document_id = named.id AND tag.name = $5
+            ))
+            AND body.value -> 'is_active' = 'false'::jsonb
+    ) AS is_inactive,
     (
         SELECT wanted.id
         FROM unnest($7::uuid []) AS wanted (id)
@@ -268,6 +408,38 @@ LEFT JOIN (
 ) AS found ON true
 ORDER BY found.id DESC
 
+-- name: list_batch_runs
+-- As list_runs, of the batch $5, $6 runs at most. $2 id to go back from, $3 runs to look at, $4 states or null.
+WITH looked AS MATERIALIZED (
+    (
+        SELECT
+            -- include: run_columns
+        FROM octavo.run
+        WHERE organization_id = $1::octavo.organization AND batch_id = $5 AND id < $2
+        ORDER BY batch_id DESC, id DESC
+        LIMIT $3
+    )
+    UNION ALL
+    (
+        SELECT
+            -- include: ended_columns
+        FROM octavo.run_history
+        WHERE organization_id = $1::octavo.organization AND batch_id = $5 AND id < $2
+        ORDER BY batch_id DESC, id DESC
+        LIMIT $3
+    )
+    ORDER BY id DESC
+    LIMIT $3
+)
+SELECT
+    (SELECT CASE WHEN count(*) = $3 THEN min(id::text)::uuid END FROM looked) AS last_looked,
+    found.*
+FROM (SELECT) AS one
+LEFT JOIN (
+    SELECT * FROM looked WHERE $4::octavo.run_state [] IS NULL OR state = ANY($4) ORDER BY id DESC LIMIT $6
+) AS found ON true
+ORDER BY found.id DESC
+
 -- name: dead_runs
 -- $2 runs at most: the ones that died last first.
 SELECT
@@ -283,36 +455,6 @@ WHERE
         LIMIT $2
     ))
 ORDER BY position_xid DESC, position_id DESC
-
--- name: stats
--- $2 and $3 the ids between which runs were started, $4 pipeline or null. What it says is counted, never kept.
-WITH one AS (
-    SELECT pipeline, pipeline_version, state, attempt, created_at, started_at, ended_at
-    FROM octavo.run_history
-    WHERE organization_id = $1::octavo.organization AND id >= $2 AND id < $3 AND ($4::text IS NULL OR pipeline = $4)
-    UNION ALL
-    SELECT pipeline, pipeline_version, state, attempt, created_at, started_at, NULL::timestamptz AS ended_at
-    FROM octavo.run
-    WHERE organization_id = $1::octavo.organization AND id >= $2 AND id < $3 AND ($4::text IS NULL OR pipeline = $4)
-)
-SELECT
-    pipeline, pipeline_version AS version,
-    count(*) AS runs,
-    count(*) FILTER (WHERE state = 'completed') AS completed,
-    count(*) FILTER (WHERE state = 'failed') AS failed,
-    count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
-    count(*) FILTER (WHERE state = 'dead') AS dead,
-    count(*) FILTER (WHERE state = 'queued') AS queued,
-    count(*) FILTER (WHERE state = 'delayed') AS delayed,
-    count(*) FILTER (WHERE state = 'running') AS running,
-    coalesce(sum(greatest(attempt - 1, 0)), 0)::bigint AS retries,
-    percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - started_at)::float8)
-        FILTER (WHERE state = 'completed') AS took,
-    percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - created_at)::float8)
-        FILTER (WHERE started_at IS NOT NULL) AS waited
-FROM one
-GROUP BY pipeline, pipeline_version
-ORDER BY pipeline, pipeline_version
 
 -- name: pipeline_body
 -- $2 pipeline's document, $3 version.

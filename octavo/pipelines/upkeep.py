@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from octavo.pipelines.queue import GONE_SECONDS, Queue
 from octavo.postgres.background import Background
@@ -19,13 +19,21 @@ class QueueUpkeep:
     Args:
         system: connections of a member of octavo_system.
         committed: told when something was queued, to wake the workers.
+        others: what else is done by one process at a time: bounded pieces that say whether there may be more.
         gone_seconds: without a sign of life after which a worker is taken for dead.
     """
 
     def __init__(
-        self, system: Pool, queue: Queue, committed: Callable[[], None], *, gone_seconds: float = GONE_SECONDS
+        self,
+        system: Pool,
+        queue: Queue,
+        committed: Callable[[], None],
+        others: Sequence[Callable[[], Awaitable[bool]]] = (),
+        *,
+        gone_seconds: float = GONE_SECONDS,
     ) -> None:
         self._queue = queue
+        self._others = others
         self._committed = committed
         self._gone_seconds = gone_seconds
         self._lease = Lease(system, "runs")
@@ -54,7 +62,8 @@ class QueueUpkeep:
             self._rescued_at = now
         if moved:
             self._committed()
-        return moved >= _PIECE
+        more = [await other() for other in self._others]
+        return moved >= _PIECE or any(more)
 
     async def _leads(self) -> bool:
         now = time.monotonic()

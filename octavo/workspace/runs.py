@@ -73,6 +73,26 @@ class Runs:
         """
         return await runs.retry(await self._bind(), known_id(id, "run"))
 
+    async def retry_many(
+        self,
+        *,
+        pipeline: str | None = None,
+        code: str | None = None,
+        older_than: timedelta | None = None,
+        limit: int = 10_000,
+    ) -> int:
+        """Queue dead runs again, those that died first first, in bounded pieces; returns how many.
+
+        Args:
+            pipeline: only runs of this pipeline, in any version.
+            code: only those whose error has this code, as `timeout`.
+            older_than: only those that have been dead for so long.
+            limit: runs at most.
+        """
+        return await runs.retry_many(
+            await self._bind(), pipeline=pipeline, code=code, older_than=older_than, limit=limit
+        )
+
     async def cancel(self, id: UUID | str) -> Run:
         """Cancel a run. One that waits or is dead ends now; one that is under way when its worker hears of it.
 

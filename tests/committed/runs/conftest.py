@@ -11,6 +11,7 @@ import pytest
 import octavo
 from octavo.postgres.server import Server
 from octavo.workspace import Workspace
+from tests.committed.runs.flowing import FLOWING
 from tests.committed.runs.steps import COMPONENTS
 from tests.databases import migrated_database, url_of
 
@@ -27,7 +28,7 @@ async def db(server: Server, database: str) -> AsyncIterator[octavo.Octavo]:
         url_of(server, "octavo_app", database),
         record_system=url_of(server, "octavo_system", database),
         background=False,
-        components=COMPONENTS,
+        components=[*COMPONENTS, *FLOWING],
     ) as opened:
         yield opened
 
@@ -60,5 +61,8 @@ def fields(db: octavo.Octavo) -> Any:
 @pytest.fixture(autouse=True)
 async def nothing_waits(db: octavo.Octavo) -> None:
     """No run and no worker of an earlier test is left."""
-    for table in ("run_queue", "run_delay", "run_lease", "run_dead", "run_step", "run", "run_worker"):
+    for table in (
+        *("run_queue", "run_delay", "run_lease", "run_dead", "run_held", "run_dependency", "run_step", "run"),
+        *("run_worker", "run_quota", "schedule", "batch"),
+    ):
         await db.record.system.execute(f"DELETE FROM octavo.{table}")

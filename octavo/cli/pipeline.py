@@ -1,8 +1,10 @@
-"""pipeline list · show · put · tag · components · stats"""
+"""pipeline list · show · put · tag · components · default · stats"""
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,12 +15,14 @@ from rich.table import Table
 
 from octavo.cli.render import moment
 from octavo.cli.session import Json, Organization, console, of, print_json, run
-from octavo.errors import InvalidInput
+from octavo.cli.waterfall import money, seconds
+from octavo.errors import InvalidInput, NotFound
 from octavo.values.component import Component
 from octavo.values.document import Document
 from octavo.values.json import parse_text
-from octavo.values.pipeline import parse_pipeline
+from octavo.values.pipeline import Step, parse_pipeline
 from octavo.values.run import PipelineStats
+from octavo.values.statistics import StepStats
 
 group = typer.Typer(help="Pipelines: components in an order, with versions and tags.", no_args_is_help=True)
 
@@ -78,18 +82,24 @@ def show(
         f"at most {definition.timeout_seconds:g} s an attempt[/]"
     )
     table = Table(
-        "step", "component", "after", "into", "configuration", box=None, header_style="dim", pad_edge=False
+        *("step", "component", "after", "into", "when", "configuration"),
+        box=None,
+        header_style="dim",
+        pad_edge=False,
     )
     before = definition.before()
     for step in definition.steps:
         table.add_row(
             escape(step.title),
-            f"{step.component} {step.version or ''}",
+            escape(_component(step)),
             escape(", ".join(before[step.title])),
             escape(step.into or ""),
-            escape(str(step.config) if step.config else ""),
+            escape(_when(step)),
+            escape(json.dumps(step.config) if step.config else ""),
         )
     console.print(table)
+    if not definition.is_active:
+        console.print("[yellow]not active[/] [dim]no run of it is started[/]")
 
 
 @group.command()
@@ -109,7 +119,7 @@ def put(
 
     Example: [dim]echo '[{"component": "count", "into": "counts"}]' | octavo pipeline put counted -[/]
     """
-    definition = parse_text(_read(file), what="pipeline")
+    definition = parse_text(read_source(file), what="pipeline")
 
     async def work() -> Any:
         async with of(context).workspace(organization) as (_, view):
@@ -174,63 +184,158 @@ def components(context: typer.Context, as_json: Json = False) -> None:
 
 
 @group.command()
+def default(
+    context: typer.Context,
+    type: Annotated[str, typer.Argument(metavar="TYPE", help="Type of documents, as invoice.")],
+    as_json: Json = False,
+    organization: Organization = None,
+) -> None:
+    """Tell which pipeline is the default of a type of documents: the active one whose `default_for` has it.
+
+    Example: [dim]octavo pipeline default invoice[/]
+    """
+
+    async def work() -> Any:
+        async with of(context).workspace(organization) as (_, view):
+            found = await view.pipelines.default(type)
+            if found is None:
+                raise NotFound(
+                    f"{type!r} has no default pipeline", remedy="name it in `default_for` of a pipeline"
+                )
+            return found
+
+    document: Document = run(work)
+    if as_json:
+        print_json(document.as_dict())
+    else:
+        console.print(f"{escape(document.name or '')} v{document.version}")
+
+
+@group.command()
 def stats(
     context: typer.Context,
     pipeline: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this pipeline.")] = None,
+    by: Annotated[
+        str, typer.Option(metavar="WHAT", help="pipeline, component, model, or organization: all together.")
+    ] = "pipeline",
     hours: Annotated[
         float, typer.Option(help="Of runs started in so many hours until now.", min=0.01)
     ] = 24.0,
     as_json: Json = False,
     organization: Organization = None,
 ) -> None:
-    """Tell how runs went, by pipeline and version, counted from the runs.
+    """Tell how runs went, what they took and what they cost, counted from the runs.
 
-    Example: [dim]octavo pipeline stats summarize --hours 1[/]
+    Examples: [dim]octavo pipeline stats summarize --hours 1[/]
+
+    [dim]octavo pipeline stats --by model[/]
     """
 
     async def work() -> Any:
         async with of(context).workspace(organization) as (_, view):
-            return await view.pipelines.stats(pipeline, since=datetime.now(UTC) - timedelta(hours=hours))
+            wanted: Any = by
+            return await view.pipelines.stats(
+                pipeline, by=wanted, since=datetime.now(UTC) - timedelta(hours=hours)
+            )
 
-    found: list[PipelineStats] = run(work)
+    found: list[Any] = run(work)
     if as_json:
         print_json([one.as_dict() for one in found])
-        return
+    else:
+        console.print((_steps if by in {"component", "model"} else _pipelines)(found))
+
+
+def _component(step: Step) -> str:
+    used = "" if step.uses is None else f" by {step.uses.name}@{step.uses.version}"
+    return f"{step.component} {step.version or ''}{used}"
+
+
+def _when(step: Step) -> str:
+    each = "" if step.each is None else f"each of {step.each}"
+    return " · ".join(filter(None, [each, json.dumps(step.when) if step.when else ""]))
+
+
+def _pipelines(found: Sequence[PipelineStats]) -> Table:
+    return _figures(
+        "pipeline",
+        (
+            "runs",
+            "completed",
+            "dead",
+            "waiting",
+            "running",
+            "retries",
+            "took p50",
+            "p95",
+            "waited p95",
+            "tokens",
+            "cost",
+        ),
+        [
+            (
+                f"{escape(one.pipeline)} v{one.version}" if one.pipeline else "all",
+                str(one.runs),
+                str(one.completed),
+                str(one.dead + one.failed),
+                str(one.queued + one.delayed),
+                str(one.running),
+                str(one.retries),
+                seconds(one.took_p50_seconds),
+                seconds(one.took_p95_seconds),
+                seconds(one.waited_p95_seconds),
+                *_used(one),
+            )
+            for one in found
+        ],
+    )
+
+
+def _steps(found: Sequence[StepStats]) -> Table:
+    return _figures(
+        "name",
+        (
+            "completed",
+            "failed",
+            "skipped",
+            "items",
+            "retries",
+            "took p50",
+            "p95",
+            "processor",
+            "tokens",
+            "cost",
+        ),
+        [
+            (
+                escape(one.name),
+                str(one.completed),
+                "–" if one.failed is None else str(one.failed),
+                str(one.skipped),
+                str(one.items),
+                str(one.retries),
+                seconds(one.took_p50_seconds),
+                seconds(one.took_p95_seconds),
+                seconds(one.cpu_seconds),
+                *_used(one),
+            )
+            for one in found
+        ],
+    )
+
+
+def _used(one: PipelineStats | StepStats) -> tuple[str, str]:
+    tokens = one.tokens_in + one.tokens_out
+    return f"{tokens:,}" if tokens else "–", money(one.cost_usd) if one.cost_usd else "–"
+
+
+def _figures(first: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("pipeline")
-    for heading in (
-        "runs",
-        "completed",
-        "dead",
-        "waiting",
-        "running",
-        "retries",
-        "took p50",
-        "p95",
-        "waited p95",
-    ):
+    table.add_column(first)
+    for heading in headings:
         table.add_column(heading, justify="right")
-    for one in found:
-        table.add_row(
-            f"{escape(one.pipeline)} v{one.version}",
-            str(one.runs),
-            str(one.completed),
-            str(one.dead + one.failed),
-            str(one.queued + one.delayed),
-            str(one.running),
-            str(one.retries),
-            seconds(one.took_p50_seconds),
-            seconds(one.took_p95_seconds),
-            seconds(one.waited_p95_seconds),
-        )
-    console.print(table)
-
-
-def seconds(value: float | None) -> str:
-    """A length of time as people say it."""
-    if value is None:
-        return "–"
-    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def register(app: typer.Typer) -> None:
@@ -238,7 +343,8 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="pipeline", rich_help_panel="Pipelines")
 
 
-def _read(source: str) -> str:
+def read_source(source: str) -> str:
+    """The text of a file, or of standard input for `-`; raises `InvalidInput`."""
     if source == "-":
         return sys.stdin.read()
     try:

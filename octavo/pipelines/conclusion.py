@@ -7,9 +7,12 @@ from collections.abc import Mapping
 import msgspec
 
 from octavo.errors import StaleLease
+from octavo.pipelines import triggers
 from octavo.pipelines.definitions import Plan
-from octavo.pipelines.execution import Completed, Failed, nested
+from octavo.pipelines.execution import Completed, nested
+from octavo.pipelines.failing import Failed
 from octavo.pipelines.queue import Claimed, Ended, Returned, Steps
+from octavo.pipelines.results import results_of
 from octavo.postgres.backoff import backoff_seconds
 from octavo.postgres.pool import Pool
 from octavo.store import changes, typed
@@ -20,9 +23,10 @@ from octavo.values.document import Document
 from octavo.values.pipeline import Retry
 
 
-def ended(run: Claimed, made: Completed) -> Ended:
+def ended(run: Claimed, plan: Plan, made: Completed) -> Ended:
     """The end of a run that completed."""
-    return Ended(run=run, state="completed", output=made.output, steps=made.steps)
+    results = results_of(run, plan, made)
+    return Ended(run=run, state="completed", output=made.output, steps=made.steps, results=results)
 
 
 def returned(run: Claimed, failed: Failed, retry: Retry) -> Returned:
@@ -36,7 +40,7 @@ def returned(run: Claimed, failed: Failed, retry: Retry) -> Returned:
     return Returned(run=run, state="delayed", error=failed.encoded(), seconds=seconds)
 
 
-async def write(pool: Pool, scope: Scope, plan: Plan, made: Completed, end: Ended) -> None:
+async def write(pool: Pool, scope: Scope, plan: Plan, made: Completed, end: Ended) -> bool:
     """End a run in one transaction with the version its outputs make of the document.
 
     Raises:
@@ -46,12 +50,22 @@ async def write(pool: Pool, scope: Scope, plan: Plan, made: Completed, end: Ende
     inside_of = msgspec.structs.replace(scope, origin=run.origin)
     async with TakenNamed(inside_of), transaction(pool, inside_of) as inside:
         # The document first and the run's ticket last, as everywhere: nobody waits in the opposite order.
-        await _patch(inside, run, plan.writes, made)
-        if not await Steps(inside).finish(end):
+        steps = Steps(inside)
+        if not await steps.finish(await _with_version(inside, plan, made, end)):
             raise StaleLease(f"run {run.id} was taken from this worker", remedy="another one has it")
+    return steps.is_awaited
 
 
-async def _patch(scope: Scope, run: Claimed, fields: Mapping[str, str], made: Completed) -> None:
+async def _with_version(scope: Scope, plan: Plan, made: Completed, end: Ended) -> Ended:
+    """The end of a run that writes, and what it writes: nothing when its trigger has a run about a newer version."""
+    run = end.run
+    if await triggers.is_superseded(scope, run):
+        return end
+    document = await _patch(scope, run, plan.writes, made)
+    return msgspec.structs.replace(end, results=results_of(run, plan, made, written=document.version))
+
+
+async def _patch(scope: Scope, run: Claimed, fields: Mapping[str, str], made: Completed) -> Document:
     document = run.document_id
     assert document is not None
     patch = nested(fields, made.outputs)
@@ -59,7 +73,7 @@ async def _patch(scope: Scope, run: Claimed, fields: Mapping[str, str], made: Co
     async def change(inside: Scope) -> Document:
         return await changes.patch(inside, document, patch)
 
-    await typed.checked(scope, None, change)
+    return await typed.checked(scope, None, change)
 
 
 def writes_document(run: Claimed, plan: Plan) -> bool:

@@ -10,9 +10,13 @@ from uuid import UUID
 import msgspec
 
 from octavo.errors import InvalidPipeline, InvalidSetting, NotFound
+from octavo.pipelines.allowed import check_models
+from octavo.pipelines.fitting import check_fits
 from octavo.postgres.statements import load
 from octavo.store.scope import Scope
+from octavo.values import flow
 from octavo.values.component import Component, Given
+from octavo.values.condition import Filter
 from octavo.values.json import decode, encode
 from octavo.values.pipeline import Pipeline, Step, parse_pipeline
 
@@ -74,44 +78,68 @@ def imported(names: str) -> list[Component]:
     return [_import(name.strip()) for name in names.split(",") if name.strip()]
 
 
+def parsed(definition: object) -> Pipeline:
+    """A pipeline from what a caller gave; raises `InvalidPipeline`."""
+    body = definition.as_dict() if isinstance(definition, Pipeline) else definition
+    if not isinstance(body, Mapping | list | tuple):
+        raise InvalidPipeline(f"a pipeline is an object or a list of steps, not a {type(body).__name__}")
+    return parse_pipeline(body)
+
+
 def checked(definition: object, components: Components) -> Pipeline:
     """A definition that can run, with the version of every component written into it.
 
     Raises:
         InvalidPipeline: it cannot.
     """
-    body = definition.as_dict() if isinstance(definition, Pipeline) else definition
-    if not isinstance(body, Mapping | list | tuple):
-        raise InvalidPipeline(f"a pipeline is an object or a list of steps, not a {type(body).__name__}")
-    pipeline = parse_pipeline(body)
-    steps = []
+    pipeline = parsed(definition)
+    steps, found = [], {}
     for step in pipeline.steps:
-        component = components.find(step)
+        component = found[step.title] = components.find(step)
         component.configured(step.config)
         steps.append(msgspec.structs.replace(step, version=component.version))
+    check_fits(pipeline, found)
     return msgspec.structs.replace(pipeline, steps=steps)
 
 
-class Bound(msgspec.Struct, frozen=True):
-    """A step, its component, what is called, and what must have ended before."""
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """A step, ready to be called.
+
+    Attributes:
+        before: the steps that must have ended.
+        behind: those and all before them, where its condition or its list look at them.
+        when, each: its condition, and the path of its list.
+        model: the model it uses.
+        told: its component's name and version, as its run tells them.
+    """
 
     step: Step
+    name: str
     component: Component
     call: Callable[[Given], Any]
     config: bytes
     before: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """What its output is called."""
-        return self.step.title
+    behind: frozenset[str] = frozenset()
+    when: Filter | None = None
+    each: tuple[str, ...] | None = None
+    model: str | None = None
+    told: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """One version of a pipeline, ready to run."""
+    """One version of a pipeline, ready to run.
+
+    Attributes:
+        keeps: whether outputs are kept before the end: there is more than one step, or one is called for each.
+        branches: whether a step may be skipped.
+        models: the names of models that stand in its configurations.
+    """
 
     pipeline: Pipeline
     steps: dict[str, Bound]
+    keeps: bool
+    branches: bool
+    models: frozenset[str]
 
     @property
     def writes(self) -> dict[str, str]:
@@ -121,15 +149,43 @@ class Plan(msgspec.Struct, frozen=True):
 
 def plan_of(pipeline: Pipeline, components: Components) -> Plan:
     """Bind every step to its component; raises `InvalidPipeline` when this process has not all of them."""
-    before = pipeline.before()
-    steps = {}
+    before, branches = pipeline.before(), any(step.when is not None for step in pipeline.steps)
+    gathers = any(step.each is not None for step in pipeline.steps)
+    behind = pipeline.behind() if branches or gathers else dict.fromkeys(before, frozenset[str]())
+    steps = {
+        step.title: _bound(step, components.find(step), before[step.title], behind[step.title])
+        for step in pipeline.steps
+    }
+    return Plan(pipeline, steps, gathers or len(steps) > 1, branches, models_of(pipeline, components))
+
+
+def _bound(step: Step, component: Component, before: tuple[str, ...], behind: frozenset[str]) -> Bound:
+    config = component.configured(step.config)
+    return Bound(
+        step=step,
+        name=step.title,
+        component=component,
+        # A process of its own binds it there: what is loaded here would be loaded twice.
+        call=_not_here if component.place == "process" else component.bind(config),
+        config=encode(step.config),
+        before=before,
+        behind=behind,
+        when=None if step.when is None else flow.condition(step.when, step.title, behind),
+        each=None if step.each is None else flow.path_of(step.each, step.title, behind),
+        model=component.model_of(config),
+        told=f"{component.name} {component.version}",
+    )
+
+
+def models_of(pipeline: Pipeline, components: Components) -> frozenset[str]:
+    """The names of the models that the steps of a pipeline use, without versions and tags."""
+    names: set[str] = set()
     for step in pipeline.steps:
         component = components.find(step)
         config = component.configured(step.config)
-        # A process of its own binds it there: what is loaded here would be loaded twice.
-        call = _not_here if component.place == "process" else component.bind(config)
-        steps[step.title] = Bound(step, component, call, encode(step.config), before[step.title])
-    return Plan(pipeline, steps)
+        used = [component.model_of(config), *component.models_in(config)]
+        names.update(name.partition("@")[0] for name in used if name)
+    return frozenset(names)
 
 
 class Plans:
@@ -140,7 +196,17 @@ class Plans:
         self._plans: dict[tuple[UUID, UUID, int], Plan] = {}
 
     async def get(self, scope: Scope, pipeline: UUID, version: int) -> Plan:
-        """The plan of a version; raises `NotFound` when it was purged, and `InvalidPipeline`."""
+        """The plan of a version.
+
+        Raises:
+            NotFound: it was purged. InvalidPipeline: this process has not all of its components. ModelNotAllowed.
+        """
+        plan = await self._known(scope, pipeline, version)
+        if plan.models:
+            await check_models(scope, plan.models, plan.pipeline.allowed_models)
+        return plan
+
+    async def _known(self, scope: Scope, pipeline: UUID, version: int) -> Plan:
         key = (scope.organization, pipeline, version)
         known = self._plans.get(key)
         if known is not None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from uuid import UUID
 
 from octavo.errors import OctavoError, Unavailable
-from octavo.pipelines.execution import Failed
+from octavo.pipelines.failing import Failed
 from octavo.pipelines.queue import Ended, Queue, Returned
 from octavo.postgres.backoff import backoff_seconds
 

@@ -2,6 +2,9 @@
 
 A step that ended in an earlier attempt is not repeated: its output is read. Each output but those of the last steps
 is kept as soon as it is there, under the fence; the last ones are kept with the end of the run.
+
+A step whose condition does not hold is skipped: it has no output, and nothing goes into the document. What comes after
+it in a list runs all the same; a step that names those it comes `after` is skipped with them when all were skipped.
 """
 
 from __future__ import annotations
@@ -9,27 +12,32 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from functools import partial
 from graphlib import TopologicalSorter
 from typing import Any
 
 import msgspec
 
-from octavo.errors import InvalidInput, NotFound, OctavoError, StaleLease, StepFailed
+from octavo.errors import OctavoError, StaleLease, StepFailed
+from octavo.pipelines.calling import Calls
 from octavo.pipelines.clock import Clock
 from octavo.pipelines.definitions import Bound, Plan
+from octavo.pipelines.failing import TIMEOUT, Failed, StepError
+from octavo.pipelines.gathering import Gathered, Item, gather, name_of, place_of
+from octavo.pipelines.keeping import Keeping
 from octavo.pipelines.processes import Processes
-from octavo.pipelines.queue import Claimed, Steps
+from octavo.pipelines.queue import Claimed
+from octavo.pipelines.telling import Telling
+from octavo.values import flow, matching
+from octavo.values.account import Metrics, Progress
 from octavo.values.component import Given
 from octavo.values.document import Document
-from octavo.values.json import encode
+from octavo.values.json import decode, encode
+from octavo.values.model import UsedModel
 from octavo.values.run import StepDone
 
 log = logging.getLogger("octavo.pipelines")
-
-TIMEOUT = "timeout"
-_SHOWN = 2_000
-# Trying these again gives the same: the input, not the moment, is wrong.
-FINAL = (InvalidInput, NotFound, StepFailed)
 
 
 class Completed(msgspec.Struct, frozen=True):
@@ -44,65 +52,39 @@ class Completed(msgspec.Struct, frozen=True):
         return encode({name: msgspec.Raw(raw) for name, raw in self.outputs.items()})
 
 
-class Failed(msgspec.Struct, frozen=True):
-    """Why an attempt failed, and whether another one is of use."""
-
-    code: str
-    message: str
-    step: str | None
-    is_final: bool
-
-    @classmethod
-    def of(cls, error: BaseException, step: str | None = None) -> Failed:
-        """The failure that an exception means. What it says is kept, cut to 2,000 characters."""
-        message = (str(error) or type(error).__name__).replace("\x00", "")[:_SHOWN]
-        if isinstance(error, OctavoError):
-            return cls(error.code, message, step, isinstance(error, FINAL))
-        if isinstance(error, TimeoutError):
-            return cls(TIMEOUT, message, step, False)
-        return cls(type(error).__name__, message, step, False)
-
-    def encoded(self) -> bytes:
-        """The failure as the run keeps it."""
-        told = {"code": self.code, "message": self.message, "step": self.step}
-        return encode({name: value for name, value in told.items() if value is not None})
-
-
-class StepError(Exception):
-    """A step of an attempt failed, by an exception of the component's own."""
-
-    def __init__(self, step: str, cause: Exception) -> None:
-        super().__init__(step)
-        self.step = step
-        self.cause = cause
-
-
 class Attempt:
     """One attempt of a run.
 
     Args:
         document: read when the first step needs it.
         processes: for components that compute.
+        use: the version that the name of a model means.
     """
 
     def __init__(
         self,
         run: Claimed,
         plan: Plan,
-        steps: Steps,
+        steps: Keeping,
         document: Callable[[], Awaitable[Document | None]],
         *,
         processes: Processes,
         clock: Clock,
+        use: Callable[[str], Awaitable[UsedModel]],
     ) -> None:
         self._run = run
         self._plan = plan
         self._steps = steps
         self._read = document
-        self._processes = processes
+        self._calls = Calls(processes, clock)
         self._clock = clock
+        self._telling = Telling(partial(steps.tell, run))
         self._document: Document | None = None
         self._outputs: dict[str, bytes] = {}
+        self._items: dict[str, dict[int, Item]] = {}
+        self._use = use
+        self._used: dict[str, UsedModel] = {}
+        self._skipped: set[str] = set()
         self._done: list[StepDone] = []
 
     async def made(self) -> Completed | Failed:
@@ -123,14 +105,16 @@ class Attempt:
             raise
         except OctavoError as error:
             return Failed.of(error)
+        finally:
+            await self._telling.close()
         return Completed(self._outputs, self._done)
 
     async def _execute(self) -> None:
         # A retried run counts its attempts anew, its fence grows with every one.
-        if len(self._plan.steps) > 1 and self._run.fence > 1:
+        if self._plan.keeps and self._run.fence > 1:
             await self._take_over()
         self._document = await self._read()
-        if len(self._plan.steps) == 1:
+        if not self._plan.keeps and not self._plan.branches:
             (bound,) = self._plan.steps.values()
             await self._step(bound)
             return
@@ -140,7 +124,13 @@ class Attempt:
         for name, (done, output) in (await self._steps.finished(self._run.id)).items():
             if name in self._plan.steps:
                 self._outputs[name] = output
-                self._done.append(msgspec.structs.replace(done, component=_component(self._plan.steps[name])))
+                bound = self._plan.steps[name]
+                self._done.append(
+                    msgspec.structs.replace(done, component=bound.told, model=done.model or bound.model)
+                )
+            elif (place := place_of(name)) is not None:
+                step, index = place
+                self._items.setdefault(step, {})[index] = Item(output, done.metrics)
 
     async def _walk(self) -> None:
         """Every step as soon as those before it have ended; the first failure ends the others."""
@@ -150,7 +140,7 @@ class Attempt:
         try:
             while order.is_active():
                 for name in order.get_ready():
-                    if name in self._outputs:
+                    if name in self._outputs or self._skips(self._plan.steps[name]):
                         order.done(name)
                     else:
                         task = asyncio.create_task(self._step(self._plan.steps[name]))
@@ -163,33 +153,121 @@ class Attempt:
                     task.result()
                     order.done(name)
         finally:
-            await _ended(under_way)
+            await _end(under_way)
+
+    def _skips(self, bound: Bound) -> bool:
+        """Whether a step is skipped, which is written down then."""
+        after = bound.step.after
+        is_left_out = bool(after) and self._skipped.issuperset(after or ())
+        if not is_left_out and (bound.when is None or matching.holds(bound.when, self._seen(bound))):
+            return False
+        self._skipped.add(bound.name)
+        now = self._clock.now()
+        self._done.append(
+            StepDone(
+                name=bound.name,
+                attempt=self._run.attempt,
+                started_at=now,
+                ended_at=now,
+                component=bound.told,
+                state="skipped",
+            )
+        )
+        return True
+
+    def _seen(self, bound: Bound) -> dict[str, Any]:
+        """What a step's condition and its list look at; of other steps only those that come before it."""
+        seen: dict[str, Any] = {"input": decode(self._run.raw_input)}
+        seen["outputs"] = {
+            name: decode(self._outputs[name]) for name in bound.behind if name in self._outputs
+        }
+        if self._document is not None:
+            seen["document"] = self._document.body
+        return seen
 
     async def _step(self, bound: Bound) -> None:
         begun = self._clock.now()
+        gathered: Gathered | None = None
         try:
-            async with asyncio.timeout(bound.step.timeout_seconds):
-                output = bound.component.encoded(await self._call(bound))
-        except TimeoutError as error:
-            slow = TimeoutError(f"the step took longer than {bound.step.timeout_seconds:g} s")
-            raise StepError(bound.name, error if str(error) else slow) from error
+            if bound.model is not None:
+                # Told once: every call of the step uses this version, and the result names it.
+                self._used[bound.name] = await self._use(bound.model)
+            if bound.each is None:
+                output, metrics = await self._calls.call(
+                    bound, self._given(bound), self._telling.of(bound.name)
+                )
+            else:
+                gathered = await self._gather(bound, bound.each)
+                output, metrics = gathered.output, gathered.metrics
+        except StaleLease:
+            raise
         except Exception as error:
             raise StepError(bound.name, error) from error
-        done = StepDone(
+        done = self._ended(bound, begun, metrics, gathered)
+        # What stands behind the end of a run needs no place of its own.
+        if self._plan.keeps:
+            await self._keep(done, output)
+        self._outputs[bound.name] = output
+        self._done.append(done)
+
+    def _ended(
+        self, bound: Bound, begun: datetime, metrics: Metrics, gathered: Gathered | None = None
+    ) -> StepDone:
+        return StepDone(
             name=bound.name,
             attempt=self._run.attempt,
             started_at=begun,
             ended_at=max(self._clock.now(), begun),
-            component=_component(bound),
+            component=bound.told,
+            model=self._model(bound),
+            items=None if gathered is None else gathered.items,
+            items_failed=0 if gathered is None else gathered.failed,
+            metrics=metrics,
         )
-        # What stands behind the end of a run needs no place of its own.
-        if len(self._plan.steps) > 1 and not await self._steps.keep(self._run, done, output):
-            raise StaleLease(f"run {self._run.id} was taken from this worker", remedy="another one has it")
-        self._outputs[bound.name] = output
-        self._done.append(done)
 
-    async def _call(self, bound: Bound) -> Any:
-        given = Given(
+    async def _keep(self, done: StepDone, output: bytes) -> None:
+        if not await self._steps.keep(self._run, done, output):
+            raise StaleLease(f"run {self._run.id} was taken from this worker", remedy="another one has it")
+
+    async def _gather(self, bound: Bound, path: tuple[str, ...]) -> Gathered:
+        """Call a step for each element of its list; what ended in an earlier attempt is not called again."""
+        values = flow.elements(path, self._seen(bound))
+        if values is None:
+            raise StepFailed(
+                f"the step {bound.name!r} is called for each of {bound.step.each!r}, which is no list"
+            )
+        if len(values) > flow.MAX_ITEMS:
+            raise StepFailed(
+                f"the step {bound.name!r} would be called for {len(values)} elements",
+                remedy=f"the limit is {flow.MAX_ITEMS}: start a run for each",
+            )
+        raw = [encode(value) for value in values]
+        tell = self._telling.of(bound.name)
+
+        async def call(index: int) -> Item:
+            begun = self._clock.now()
+            given = self._given(bound, raw[index], index)
+            output, metrics = await self._calls.call(bound, given, _not_heard)
+            done = msgspec.structs.replace(
+                self._ended(bound, begun, metrics), name=name_of(bound.name, index)
+            )
+            await self._keep(done, output)
+            return Item(output, metrics)
+
+        return await gather(
+            len(values),
+            self._items.get(bound.name, {}),
+            call,
+            at_once=bound.step.at_once,
+            collects=bound.step.failing_items == "collect",
+            tell=lambda done: tell(Progress(done, len(values))),
+        )
+
+    def _model(self, bound: Bound) -> str | None:
+        return str(self._used[bound.name]) if bound.name in self._used else None
+
+    def _given(self, bound: Bound, raw_item: bytes | None = None, index: int | None = None) -> Given:
+        return Given(
             run_id=self._run.id,
             organization_id=self._run.organization_id,
             pipeline=self._run.pipeline,
@@ -198,20 +276,26 @@ class Attempt:
             document=self._document,
             raw_input=self._run.raw_input,
             raw_outputs=dict(self._outputs),
+            model=self._model(bound),
+            files=self._used[bound.name].files if bound.name in self._used else {},
+            raw_item=raw_item,
+            index=index,
         )
-        match bound.component.place:
-            case "here":
-                return await bound.call(given)
-            case "thread":
-                return await asyncio.to_thread(bound.call, given)
-            case "process":
-                return await self._processes.call(bound.component, bound.config, given)
+
+
+def _not_heard(_progress: Progress) -> None:
+    """How far one element is does not matter: its list tells how many are done."""
 
 
 def nested(fields: Mapping[str, str], outputs: Mapping[str, bytes]) -> dict[str, Any]:
-    """A merge patch that puts outputs into fields, as `{"analysis.words": …}` into `{"analysis": {"words": …}}`."""
+    """A merge patch that puts outputs into fields, as `{"analysis.words": …}` into `{"analysis": {"words": …}}`.
+
+    A step that was skipped has none.
+    """
     patch: dict[str, Any] = {}
     for step, field in fields.items():
+        if step not in outputs:
+            continue
         *path, last = field.split(".")
         place = patch
         for part in path:
@@ -220,11 +304,7 @@ def nested(fields: Mapping[str, str], outputs: Mapping[str, bytes]) -> dict[str,
     return patch
 
 
-def _component(bound: Bound) -> str:
-    return f"{bound.component.name} {bound.component.version}"
-
-
-async def _ended(tasks: Mapping[asyncio.Task[None], str]) -> None:
+async def _end(tasks: Mapping[asyncio.Task[None], str]) -> None:
     for task in tasks:
         task.cancel()
     if tasks:

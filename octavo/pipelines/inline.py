@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from uuid_utils.compat import uuid4
@@ -10,9 +11,11 @@ from octavo.errors import OctavoError, StaleLease
 from octavo.pipelines import conclusion, runs
 from octavo.pipelines.clock import Clock
 from octavo.pipelines.definitions import Plan, Plans
-from octavo.pipelines.execution import Attempt, Failed
+from octavo.pipelines.execution import Attempt
+from octavo.pipelines.failing import Failed
 from octavo.pipelines.processes import Processes
 from octavo.pipelines.queue import Claimed, Steps
+from octavo.pipelines.using import Models
 from octavo.postgres.background import Background
 from octavo.postgres.pool import Pool
 from octavo.store import reads
@@ -31,11 +34,12 @@ class Here:
         clock: waits between attempts, and tells when steps began and ended.
     """
 
-    def __init__(self, pool: Pool, plans: Plans, processes: Processes, clock: Clock) -> None:
+    def __init__(self, pool: Pool, plans: Plans, processes: Processes, clock: Clock, models: Models) -> None:
         self._pool = pool
         self._plans = plans
         self._processes = processes
         self._clock = clock
+        self._models = models
 
     async def run(self, scope: Scope, wanted: runs.Start) -> Run:
         """Start one run and execute it to its end, attempts and the waits between them included.
@@ -88,11 +92,19 @@ class Here:
                 return None
             return await reads.get(scope, run.document_id, version=run.document_version)
 
-        attempt = Attempt(run, plan, Steps(scope), document, processes=self._processes, clock=self._clock)
+        attempt = Attempt(
+            run,
+            plan,
+            Steps(scope),
+            document,
+            processes=self._processes,
+            clock=self._clock,
+            use=partial(self._models.use, scope),
+        )
         made = await attempt.made()
         if isinstance(made, Failed):
             return made
-        end = conclusion.ended(run, made)
+        end = conclusion.ended(run, plan, made)
         if conclusion.writes_document(run, plan):
             await conclusion.write(self._pool, scope, plan, made, end)
         elif not await Steps(scope).finish(end):

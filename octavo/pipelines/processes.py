@@ -8,6 +8,7 @@ import socket
 import struct
 import sys
 from asyncio import StreamReader, StreamWriter, subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import msgspec
 
 from octavo.errors import InvalidPipeline, OctavoError, StepFailed
 from octavo.pipelines.child import Answer, Question
+from octavo.values.account import Progress
 from octavo.values.component import Component, Given
 
 _LENGTH = struct.Struct("!I")
@@ -38,21 +40,27 @@ class Processes:
         self._memory_bytes = memory_bytes
         self._idle: list[_Process] = []
 
-    async def call(self, component: Component, config: bytes, given: Given) -> dict[str, Any]:
-        """Call a component in a process and return its output.
+    async def call(
+        self, component: Component, config: bytes, given: Given, *, memory_bytes: int | None = None
+    ) -> dict[str, Any]:
+        """Call a component in a process and return its output; what it tells goes to the account of `given`.
+
+        Args:
+            memory_bytes: of address space it may have, if that is less.
 
         Raises:
             StepFailed: the component says so. ProcessFailed: it raised something else, or its process ended.
         """
-        question = Question(*_importable(component), config, given)
+        question = Question(*_importable(component), config, given, memory_bytes)
         async with self._places:
             process = self._idle.pop() if self._idle else await _Process.start(self._memory_bytes)
             try:
-                answer = await process.ask(question)
+                answer = await process.ask(question, given.account.hear)
             except BaseException:
                 await process.kill()
                 raise
             self._idle.append(process)
+        given.account.took_over(answer.metrics)
         return _output(answer)
 
     async def close(self) -> None:
@@ -89,19 +97,24 @@ class _Process:
             )
         return cls(process, *await asyncio.open_connection(sock=ours))
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question, hear: Callable[[Progress], None]) -> Answer:
         frame = msgspec.msgpack.encode(question)
         self._writer.write(_LENGTH.pack(len(frame)) + frame)
         try:
             await self._writer.drain()
-            (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
-            return msgspec.msgpack.decode(await self._reader.readexactly(length), type=Answer)
+            while (answer := await self._answer()).progress is not None:
+                hear(answer.progress)
+            return answer
         except (asyncio.IncompleteReadError, ConnectionError):
             code = await self._process.wait()
             raise ProcessFailed(
                 f"the process of the step ended with code {code}",
                 remedy="it may have needed more memory than run_memory_bytes allows",
             ) from None
+
+    async def _answer(self) -> Answer:
+        (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
+        return msgspec.msgpack.decode(await self._reader.readexactly(length), type=Answer)
 
     async def kill(self) -> None:
         self._writer.close()

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
+from octavo.pipelines.held import Held
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.statements import load
 from octavo.store.scope import Scope
+from octavo.values.account import NOTHING, Metrics, Progress
 from octavo.values.actor import Actor, Origin
 from octavo.values.json import encode
 from octavo.values.run import State, StepDone
@@ -35,7 +38,10 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         ticket: the number it had in the queue; 0 for a run that never was there.
         queued_at: since when it was there.
+        priority: at which it waited there; one that a limit had held back goes before the others of its own.
         sequence: of its last event.
+        lanes: the limits that it counts for: see `octavo.pipelines.held`.
+        trigger: what started it when its document changed; None: somebody did.
     """
 
     organization_id: UUID
@@ -56,12 +62,24 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sequence: int
     ticket: int
     queued_at: datetime
+    trigger: str | None = None
+    lanes: tuple[str, ...] = ()
 
     @property
     def origin(self) -> Origin:
         """What its changes are recorded with: whoever started it, caused by its own stream."""
         stream = f"run-{self.id}"
         return Origin(self.actor, self.session, self.correlation or stream, f"{stream}:{self.sequence}")
+
+
+class Taken(msgspec.Struct, frozen=True, gc=False):
+    """A ticket that a claim took from the queue: of a run that it began, or of one that a limit holds back."""
+
+    organization_id: UUID
+    priority: int
+    ticket: int
+    queued_at: datetime
+    run: Claimed | None
 
 
 class Wish(msgspec.Struct, frozen=True, gc=False):
@@ -114,12 +132,13 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How a run ends: completed with an output, or cancelled."""
+    """How a run ends: completed with an output, or cancelled; `results` is what it gives of its document, a list."""
 
     run: Claimed
     state: State
     output: bytes | None = None
     steps: list[StepDone] = []
+    results: bytes | None = None
 
 
 class Returned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -132,15 +151,24 @@ class Returned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     counted: bool = True
 
 
+class _Details(msgspec.Struct, frozen=True, omit_defaults=True):
+    model: str | None = None
+    items: int | None = None
+    items_failed: int = 0
+    metrics: Metrics = NOTHING
+
+
 class Queue:
     """The queue of all organizations.
 
     Args:
         system: connections of a member of octavo_system.
+        committed: told when what waited for others went to the queue.
     """
 
-    def __init__(self, system: Pool) -> None:
+    def __init__(self, system: Pool, committed: Callable[[], None] = lambda: None) -> None:
         self._system = system
+        self._held = Held(system, committed)
 
     async def look(self, behind: int, late_from: int, limit: int = SEEN, late_limit: int = LATE) -> Look:
         """What came behind a ticket, and what came late below it, each so many tickets at most."""
@@ -170,6 +198,10 @@ class Queue:
 
     async def claim(self, worker: UUID, wishes: Sequence[Wish]) -> list[Claimed]:
         """Take runs for a worker, at most as many as wished; what another worker is about to take is passed over."""
+        return [one.run for one in await self.take(worker, wishes) if one.run is not None]
+
+    async def take(self, worker: UUID, wishes: Sequence[Wish]) -> list[Taken]:
+        """As `claim`, with the tickets of runs that a limit holds back: they have left the queue, too."""
         rows = await self._system.fetch(
             _sql.claim,
             worker,
@@ -178,12 +210,11 @@ class Queue:
             [wish.low for wish in wishes],
             [wish.runs for wish in wishes],
         )
-        return [_claimed(row) for row in rows]
+        return [_taken(row) for row in rows]
 
     async def finish(self, ended: Sequence[Ended]) -> set[UUID]:
         """End runs; returns those whose lease was still that one. The others are left as they are."""
-        rows = await self._system.fetch(
-            _sql.finish_runs,
+        columns = (
             [one.run.organization_id for one in ended],
             [one.run.id for one in ended],
             [one.run.fence for one in ended],
@@ -192,7 +223,26 @@ class Queue:
             [None] * len(ended),
             [encode(msgspec.to_builtins(one.steps)) for one in ended],
         )
-        return {row["id"] for row in rows}
+        results = [one.results for one in ended]
+        if any(results):
+            rows = await self._system.fetch(_sql.finish_runs_with_results, *columns, results)
+        else:
+            rows = await self._system.fetch(_sql.finish_runs, *columns)
+        counted = {row["id"] for row in rows}
+        awaited = {row["id"] for row in rows if row["is_awaited"]}
+        await self.follow([one.run for one in ended if one.run.id in counted], awaited)
+        return counted
+
+    async def follow(self, runs: Sequence[Claimed], awaited: Collection[UUID] = ()) -> None:
+        """Let those go on that waited for the room of runs which are not under way any more, or for their ends.
+
+        Args:
+            awaited: those that have ended and that others wait for.
+        """
+        freed = Counter((run.organization_id, lane) for run in runs for lane in run.lanes)
+        ended = [(run.organization_id, run.id) for run in runs if run.id in awaited]
+        if freed or ended:
+            await self._held.follow(freed, ended)
 
     async def give_back(self, returned: Sequence[Returned]) -> set[UUID]:
         """Give runs back; returns those whose lease was still that one."""
@@ -206,7 +256,9 @@ class Queue:
             [one.seconds for one in returned],
             [one.counted for one in returned],
         )
-        return {row["id"] for row in rows}
+        counted = {row["id"] for row in rows}
+        await self.follow([one.run for one in returned if one.run.id in counted])
+        return counted
 
     async def beat(
         self, worker: UUID, runs: Sequence[Claimed], *, draining: bool
@@ -252,22 +304,22 @@ class Queue:
 
 
 class Steps:
-    """What a run under way writes of its own organization: finished steps, and its end beside other changes."""
+    """What a run under way writes of its own organization: finished steps, and its end beside other changes.
+
+    Attributes:
+        is_awaited: whether others wait for the run that was ended.
+    """
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        self.is_awaited = False
 
     async def finished(self, run: UUID) -> dict[str, tuple[StepDone, bytes]]:
         """The steps that ended in earlier attempts, with their outputs."""
         rows = await self._scope.runner.fetch(_sql.finished_steps, self._scope.organization, run)
         return {
             row["name"]: (
-                StepDone(
-                    name=row["name"],
-                    attempt=row["attempt"],
-                    started_at=row["started_at"],
-                    ended_at=row["ended_at"],
-                ),
+                step_done(row),
                 row["output"],
             )
             for row in rows
@@ -285,13 +337,20 @@ class Steps:
             output,
             step.started_at,
             step.ended_at,
+            _details(step),
         )
         return row is not None
 
+    async def tell(self, run: Claimed, progress: Mapping[str, Progress]) -> None:
+        """Write down how far steps are, for whoever looks; nothing when the lease is gone."""
+        told = encode({step: [one.done, one.total, one.note] for step, one in progress.items()})
+        await self._scope.runner.execute(
+            _sql.tell_progress, self._scope.organization, run.id, run.fence, told
+        )
+
     async def finish(self, ended: Ended) -> bool:
         """End a run in the scope's transaction; False when the lease is gone."""
-        row = await self._scope.runner.fetchrow(
-            _sql.finish_run,
+        columns = (
             self._scope.organization,
             ended.run.id,
             ended.run.fence,
@@ -300,6 +359,12 @@ class Steps:
             None,
             encode(msgspec.to_builtins(ended.steps)),
         )
+        runner = self._scope.runner
+        if ended.results is None:
+            row = await runner.fetchrow(_sql.finish_run, *columns)
+        else:
+            row = await runner.fetchrow(_sql.finish_run_with_results, *columns, ended.results)
+        self.is_awaited = row is not None and bool(row["is_awaited"])
         return row is not None
 
     async def give_back(self, returned: Returned) -> bool:
@@ -335,6 +400,32 @@ class Steps:
         )
 
 
+def step_done(row: Row) -> StepDone:
+    """A finished step from a row of one; its component is told by the plan."""
+    details = msgspec.json.decode(row["details"], type=_Details)
+    return StepDone(
+        name=row["name"],
+        attempt=row["attempt"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        **msgspec.structs.asdict(details),
+    )
+
+
+def _details(step: StepDone) -> bytes:
+    return encode(msgspec.to_builtins(_Details(step.model, step.items, step.items_failed, step.metrics)))
+
+
+def _taken(row: Row) -> Taken:
+    return Taken(
+        row["organization_id"],
+        row["priority"],
+        row["claimed"],
+        row["queued_at"],
+        None if row["id"] is None else _claimed(row),
+    )
+
+
 def _claimed(row: Row) -> Claimed:
     return Claimed(
         organization_id=row["organization_id"],
@@ -355,4 +446,6 @@ def _claimed(row: Row) -> Claimed:
         sequence=row["event_sequence"],
         ticket=row["claimed"],
         queued_at=row["queued_at"],
+        trigger=row["trigger"],
+        lanes=tuple(row["lanes"] or ()),
     )

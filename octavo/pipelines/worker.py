@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Literal
 from uuid import UUID
@@ -22,14 +23,19 @@ from uuid_utils.compat import uuid4
 from octavo.errors import InvalidPipeline, OctavoError, StaleLease
 from octavo.feed.wakeup import Wakeup
 from octavo.pipelines import conclusion
+from octavo.pipelines.batch_upkeep import BatchUpkeep
 from octavo.pipelines.clock import SystemClock
 from octavo.pipelines.definitions import Components, Plan, Plans
 from octavo.pipelines.ends import Ends
-from octavo.pipelines.execution import Attempt, Completed, Failed
+from octavo.pipelines.execution import Attempt, Completed
+from octavo.pipelines.failing import Failed
+from octavo.pipelines.held import Held
 from octavo.pipelines.processes import Processes
 from octavo.pipelines.queue import BEAT_SECONDS, GONE_SECONDS, Claimed, Ended, Queue, Returned, Steps, Wish
+from octavo.pipelines.schedule_upkeep import ScheduleUpkeep
 from octavo.pipelines.shares import Shares
 from octavo.pipelines.upkeep import QueueUpkeep
+from octavo.pipelines.using import Models, Named
 from octavo.postgres.background import Background
 from octavo.postgres.pool import Pool
 from octavo.store import reads
@@ -57,6 +63,7 @@ class Means(msgspec.Struct, frozen=True):
         system: connections of a member of octavo_system, for the queue.
         app: connections of a member of octavo_app, for documents.
         scope: the view of an organization.
+        models: tell which version of a model a step uses.
     """
 
     system: Pool
@@ -64,6 +71,7 @@ class Means(msgspec.Struct, frozen=True):
     wakeup: Wakeup
     components: Components
     scope: Callable[[UUID], Scope]
+    models: Models = Named()
 
 
 class Worker:
@@ -97,7 +105,7 @@ class Worker:
         self.executed = self.refused = 0
         self._means = means
         self._slots = slots
-        self._queue = Queue(means.system)
+        self._queue = Queue(means.system, means.wakeup.committed)
         self._plans = Plans(means.components)
         self._shares = Shares()
         self._ends = Ends(self._queue, means.wakeup.committed)
@@ -105,6 +113,7 @@ class Worker:
         self._clock = SystemClock()
         self._running: dict[asyncio.Task[None], Claimed] = {}
         self._reasons: dict[UUID, _Reason] = {}
+        self._awaited: set[UUID] = set()
         self._freed = asyncio.Event()
         self._draining = False
         self._looked_at = self._strays_at = float("-inf")
@@ -121,7 +130,15 @@ class Worker:
             longest_fault_wait_seconds=beat_seconds,
         )
         self._upkeep = QueueUpkeep(
-            means.system, self._queue, means.wakeup.committed, gone_seconds=gone_seconds
+            means.system,
+            self._queue,
+            means.wakeup.committed,
+            [
+                BatchUpkeep(means.system, means.scope).step,
+                Held(means.system, means.wakeup.committed).step,
+                ScheduleUpkeep(means.system, means.wakeup.committed).step,
+            ],
+            gone_seconds=gone_seconds,
         )
         self._listening: asyncio.Task[None] | None = None
 
@@ -226,8 +243,9 @@ class Worker:
         self._shares.learn(look)
 
     async def _claim(self, wishes: list[Wish]) -> list[Claimed]:
-        claimed = await self._queue.claim(self.id, wishes)
-        self._shares.took(wishes, claimed)
+        taken = await self._queue.take(self.id, wishes)
+        self._shares.took(wishes, taken)
+        claimed = [one.run for one in taken if one.run is not None]
         if claimed:
             self._means.wakeup.committed()
         return claimed
@@ -263,7 +281,10 @@ class Worker:
             return
         # From here on nothing interrupts it: how it ended is known.
         self._reasons[run.id] = "ending"
-        if end is not None and not await self._ends.send(end):
+        if end is None:
+            await self._queue.follow([run], self._awaited)
+            self._awaited.discard(run.id)
+        elif not await self._ends.send(end):
             self._refused(run)
             return
         self.executed += 1
@@ -290,17 +311,26 @@ class Worker:
                 return None
             return await reads.get(scope, run.document_id, version=run.document_version)
 
-        attempt = Attempt(run, plan, Steps(scope), document, processes=self._processes, clock=self._clock)
+        attempt = Attempt(
+            run,
+            plan,
+            Steps(scope),
+            document,
+            processes=self._processes,
+            clock=self._clock,
+            use=partial(self._means.models.use, scope),
+        )
         return await attempt.made()
 
     async def _concluded(
         self, run: Claimed, plan: Plan, scope: Scope, made: Completed
     ) -> Ended | Returned | None:
         try:
-            end = conclusion.ended(run, made)
+            end = conclusion.ended(run, plan, made)
             if not conclusion.writes_document(run, plan):
                 return end
-            await conclusion.write(self._means.app, scope, plan, made, end)
+            if await conclusion.write(self._means.app, scope, plan, made, end):
+                self._awaited.add(run.id)
         except StaleLease:
             raise
         except OctavoError as error:

@@ -87,7 +87,7 @@ class Account:
             ("cost_usd", cost),
             ("memory_mb", memory_mb),
         ):
-            if not 0 <= value < _MOST:
+            if not 0 <= float(value) < _MOST:
                 raise InvalidInput(f"a step cannot measure {name} = {value}", remedy="give 0 or more")
         with self._lock:
             kept = self.metrics
@@ -96,6 +96,25 @@ class Account:
                 tokens_in=kept.tokens_in + tokens_in,
                 tokens_out=kept.tokens_out + tokens_out,
                 cost_usd=kept.cost_usd + cost,
+                memory_mb=max(kept.memory_mb, memory_mb),
+            )
+
+    def hear(self, progress: Progress) -> None:
+        """Tell on what was told in another process, which keeps the pace itself."""
+        if self._tell is not None:
+            self._tell(progress)
+
+    def took_over(self, metrics: Metrics) -> None:
+        """Have what was measured in another process."""
+        self.metrics = metrics
+
+    def spent(self, *, cpu_seconds: float, memory_mb: float = 0.0) -> None:
+        """Add what the worker measured."""
+        with self._lock:
+            kept = self.metrics
+            self.metrics = msgspec.structs.replace(
+                kept,
+                cpu_seconds=round(kept.cpu_seconds + cpu_seconds, 6),
                 memory_mb=max(kept.memory_mb, memory_mb),
             )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
-from octavo.values.account import NOTHING, Metrics
+from octavo.values.account import NOTHING, Metrics, Progress
 from octavo.values.actor import Actor
 from octavo.values.json import decode
 from octavo.values.position import Position
@@ -68,8 +69,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
             waits for `retry` or `purge`; completed, failed and cancelled are ends.
         attempt: the attempts that were begun, of `max_attempts`.
         steps: those that ended, in the order in which they did.
+        progress: of a run that is under way, how far its steps are that tell it.
         changed: False when a run with this unique key was there already, and is this one.
         batch_id: the batch it belongs to; None: it was started by itself.
+        trigger: what started it when its document changed; None: somebody did.
+        waits_for: how many runs it still waits for.
+        concurrency: its key among the limits of the pipeline, while it has not ended.
         position: of its last event in the log.
     """
 
@@ -92,8 +97,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     correlation: str | None
     position: Position
     steps: tuple[StepDone, ...] = ()
+    progress: dict[str, Progress] = {}
     changed: bool = True
     batch_id: UUID | None = None
+    trigger: str | None = None
+    waits_for: int = 0
+    concurrency: str | None = None
     raw_input: bytes = b"{}"
     raw_output: bytes | None = None
     raw_error: bytes | None = None
@@ -144,6 +153,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
             "attempt": self.attempt,
             "max_attempts": self.max_attempts,
             "unique_key": self.unique_key,
+            "waits_for": self.waits_for,
+            "concurrency": self.concurrency,
             "created_at": self.created_at.isoformat(),
             "started_at": self.started_at.isoformat() if self.started_at else None,
             "ended_at": self.ended_at.isoformat() if self.ended_at else None,
@@ -153,8 +164,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
             "output": self.output,
             "error": self.error,
             "steps": [step.as_dict() for step in self.steps],
+            "progress": {name: msgspec.structs.asdict(one) for name, one in self.progress.items()},
             "actor": str(self.actor),
             "batch_id": str(self.batch_id) if self.batch_id else None,
+            "trigger": self.trigger,
             "position": str(self.position),
             "changed": self.changed,
         }
@@ -171,6 +184,8 @@ class PipelineStats(msgspec.Struct, frozen=True, kw_only=True):
     """How the runs of one version of a pipeline went, counted from the runs themselves.
 
     Attributes:
+        pipeline, version: empty and 0 where all runs are counted together.
+        tokens_in, tokens_out, cost_usd: what the steps of the runs that ended used.
         retries: attempts beyond the first.
         took_p50_seconds, took_p95_seconds: of completed runs, from the first start on; None without any.
         waited_p50_seconds, waited_p95_seconds: until a worker took them.
@@ -187,6 +202,9 @@ class PipelineStats(msgspec.Struct, frozen=True, kw_only=True):
     delayed: int
     running: int
     retries: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: Decimal
     took_p50_seconds: float | None
     took_p95_seconds: float | None
     waited_p50_seconds: float | None

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, overload
 from uuid import UUID
 
 import msgspec
 
-from octavo.errors import NotFound
-from octavo.pipelines import runs
+from octavo.components.template import with_templates
+from octavo.errors import InvalidPipeline, NotFound
+from octavo.pipelines import missing, runs, statistics, triggers
+from octavo.pipelines.allowed import check_models
 from octavo.pipelines.clock import Clock
-from octavo.pipelines.definitions import Components, Plans, checked
+from octavo.pipelines.configured import resolved
+from octavo.pipelines.definitions import Components, Plans, checked, models_of, parsed
 from octavo.pipelines.inline import Here
 from octavo.pipelines.processes import Processes
 from octavo.pipelines.runs import Start
+from octavo.pipelines.using import Models, Named
 from octavo.postgres.pool import Pool
 from octavo.store.scope import Scope
 from octavo.values.component import Component
 from octavo.values.document import Document, Tag
 from octavo.values.pipeline import NAMESPACE, TYPE, Pipeline, parse_reference
-from octavo.values.run import PRIORITY, PipelineStats, Run
+from octavo.values.run import MAX_RUNS, PRIORITY, PipelineStats, Run
+from octavo.values.statistics import StepStats
+from octavo.values.trigger import Missing
+from octavo.values.type import DocumentType, type_name
+from octavo.workspace.components import Components as ComponentDocuments
 from octavo.workspace.documents import Bind, Documents
-from octavo.workspace.given import optional_id
+from octavo.workspace.given import known_id, optional_id
+from octavo.workspace.templates import Templates
 
 _DAY = timedelta(days=1)
 
@@ -36,6 +45,7 @@ class RunParts(msgspec.Struct, frozen=True):
     plans: Plans
     processes: Processes
     clock: Clock
+    models: Models = Named()
 
 
 class Starts:
@@ -53,6 +63,9 @@ class Starts:
         priority: int = PRIORITY,
         delay_seconds: float = 0.0,
         unique_key: str | None = None,
+        after: Collection[UUID | str] = (),
+        after_any_end: bool = False,
+        concurrency: str | None = None,
     ) -> Run:
         """Start a run, which a worker executes: one statement, in the transaction if there is one.
 
@@ -65,9 +78,14 @@ class Starts:
             delay_seconds: how long it waits before it may begin.
             unique_key: while a run with this key waits or is under way, that run is returned instead, with
                 `changed=False`.
+            after: runs that must complete before it, 1,000 at most. One that fails for good or is cancelled cancels it.
+            after_any_end: they need only end, however they do.
+            concurrency: a key: of the pipeline's runs with it, `max_running_per_key` are under way at most.
 
         Raises:
-            NotFound: no such pipeline, tag, version or document. InvalidInput, LimitExceeded.
+            NotFound: no such pipeline, tag, version, document, or run to wait for. InvalidInput, LimitExceeded.
+            QuotaExceeded: the organization has started as many runs as a day gives it. Conflict: a run to wait for has
+                failed.
         """
         wanted = Start.of(
             parse_reference(pipeline),
@@ -76,6 +94,9 @@ class Starts:
             priority=priority,
             delay_seconds=delay_seconds,
             unique_key=unique_key,
+            after=[known_id(run, "run") for run in after],
+            after_any_end=after_any_end,
+            concurrency=concurrency,
         )
         return (await runs.start(await self._bind(), wanted))[0]
 
@@ -87,6 +108,9 @@ class Starts:
         input: Mapping[str, Any] | None = None,
         priority: int = PRIORITY,
         delay_seconds: float = 0.0,
+        after: Collection[UUID | str] = (),
+        after_any_end: bool = False,
+        concurrency: str | None = None,
     ) -> list[Run]:
         """Start a run for each of up to 10,000 documents, all of them or none, in one statement.
 
@@ -103,6 +127,9 @@ class Starts:
             input=input,
             priority=priority,
             delay_seconds=delay_seconds,
+            after=[known_id(run, "run") for run in after],
+            after_any_end=after_any_end,
+            concurrency=concurrency,
         )
         return await runs.start(await self._bind(), wanted)
 
@@ -119,6 +146,8 @@ class Pipelines(Starts):
             return msgspec.structs.replace(await bind(), namespace=NAMESPACE)
 
         self._documents = Documents(bind_definitions, pool)
+        self._templates = Templates(bind, pool)
+        self._configured = ComponentDocuments(bind, pool, parts.components)
 
     async def put(
         self,
@@ -131,14 +160,24 @@ class Pipelines(Starts):
 
         Args:
             definition: an object with `steps`, or the list of steps. Each step names its `component`, and if wanted
-                `name`, `version`, `config`, `after`, `into` and `timeout_seconds`; see the page on pipelines.
+                `name`, `version`, `config`, `after`, `into`, `when`, `each` …; see `octavo.values.pipeline.Step` and
+                the page on pipelines. What a step takes from a component's document, as `summarizer@production`, is
+                written into it as it is now.
             expect: 0 to create only; n to replace version n only.
 
         Raises:
-            InvalidPipeline: it could not run: an unknown component, a cycle, a configuration that does not fit.
+            InvalidPipeline: it could not run: an unknown component, a cycle, a configuration that does not fit, a
+                condition that looks at a later step, a type of documents that another pipeline is the default of.
+            ModelNotAllowed: the organization, or the pipeline, does not allow a model that it uses.
             VersionConflict, AlreadyExists.
         """
-        pipeline = checked(definition, self._parts.components)
+        components = self._parts.components
+        read = await resolved(parsed(definition), components, self._configured.get)
+        read = await with_templates(read, self._templates.get)
+        pipeline = checked(read, components)
+        models = models_of(pipeline, components)
+        await check_models(await self._bind(), models, pipeline.allowed_models)
+        await self._check_defaults(name, pipeline)
         return await self._documents.put(TYPE, pipeline.as_dict(), name=name, expect=expect)
 
     async def get(self, pipeline: str) -> Document:
@@ -157,6 +196,22 @@ class Pipelines(Starts):
         """All pipelines by name, at their newest versions."""
         return [document async for document in self._documents.find(TYPE, order="@name")]
 
+    async def default(self, type: str) -> Document | None:
+        """The active pipeline that says it is the default of a type of documents; None when there is none."""
+        where = {"default_for": type, "is_active": {"$ne": False}}
+        found = [one async for one in self._documents.find(TYPE, where=where, order="@name", limit=1)]
+        return found[0] if found else None
+
+    async def _check_defaults(self, name: str, pipeline: Pipeline) -> None:
+        for type in pipeline.default_for if pipeline.is_active else ():
+            default = await self.default(type)
+            if default is not None and default.name != name:
+                raise InvalidPipeline(
+                    f"the default pipeline of {type!r} is {default.name!r} already",
+                    remedy="take the type out of its default_for first",
+                    pipeline=default.name,
+                )
+
     async def tag(self, pipeline: str, tag: str, *, version: int | None = None) -> Tag:
         """Point a tag, as `production`, to a version of a pipeline; without one to the newest."""
         document = await self.get(parse_reference(pipeline).name)
@@ -165,6 +220,48 @@ class Pipelines(Starts):
     def components(self) -> builtins.list[Component]:
         """The components that pipelines may use here, by name and version."""
         return [component for _, component in sorted(self._parts.components.items())]
+
+    async def start_missing(
+        self,
+        pipeline: str,
+        *,
+        type: str | builtins.type[DocumentType],
+        where: Mapping[str, Any] | None = None,
+        environment: str | None = None,
+        priority: int = PRIORITY,
+        after: UUID | str | None = None,
+        limit: int = MAX_RUNS,
+        dry_run: bool = False,
+    ) -> Missing:
+        """Start runs for the documents of which no run of the pipeline's present version tells as they are now.
+
+        None waits, is under way or has completed; a run that wrote what the document is now counts. It goes in pages,
+        in the order in which documents were made, and each commits by itself. Made again it starts nothing twice.
+
+        Args:
+            type: of the documents, in this namespace.
+            where: a filter on fields of their bodies and on `@metadata`.
+            environment: as `production`: also those whose result is of another version of a model than the one that
+                is deployed there.
+            after: the `next` of the call before.
+            limit: runs at most, up to 10,000.
+            dry_run: only count.
+
+        Raises:
+            NotFound: no such pipeline, tag or version. InvalidFilter, InvalidInput, LimitExceeded.
+        """
+        scope = await self._bind()
+        body, metadata = triggers.conditions(where or {})
+        wanted = missing.Wanted(
+            pipeline=parse_reference(pipeline),
+            namespace=scope.namespace,
+            type=type_name(type),
+            priority=priority,
+            body=body,
+            metadata=metadata,
+            environment=environment,
+        )
+        return await missing.start(scope, wanted, after=optional_id(after), limit=limit, dry_run=dry_run)
 
     async def run(
         self,
@@ -190,19 +287,56 @@ class Pipelines(Starts):
             parse_reference(pipeline), [optional_id(document)], input=input, unique_key=unique_key
         )
         parts = self._parts
-        here = Here(self._pool, parts.plans, parts.processes, clock or parts.clock)
+        here = Here(self._pool, parts.plans, parts.processes, clock or parts.clock, parts.models)
         return await here.run(await self._bind(), wanted)
 
+    @overload
     async def stats(
-        self, pipeline: str | None = None, *, since: datetime | None = None, until: datetime | None = None
-    ) -> builtins.list[PipelineStats]:
-        """How runs went, by pipeline and version: counted from the runs that were started in a time.
+        self,
+        pipeline: str | None = None,
+        *,
+        by: Literal["pipeline", "organization"] = "pipeline",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> builtins.list[PipelineStats]: ...
+
+    @overload
+    async def stats(
+        self,
+        pipeline: str | None = None,
+        *,
+        by: Literal["component", "model"],
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> builtins.list[StepStats]: ...
+
+    async def stats(
+        self,
+        pipeline: str | None = None,
+        *,
+        by: statistics.By = "pipeline",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> builtins.list[PipelineStats] | builtins.list[StepStats]:
+        """How runs went: counted from the runs that were started in a time, so it costs what these are.
 
         Args:
             pipeline: only this one.
+            by: each version of a `pipeline`, all of the `organization` together, or the steps of runs that ended by
+                `component` or by `model`.
             since: by default a day ago.
             until: by default now.
+
+        Raises:
+            InvalidInput: they are not told by that.
         """
-        return await runs.stats(
-            await self._bind(), pipeline=pipeline, since=since or datetime.now(UTC) - _DAY, until=until
-        )
+        told = statistics.checked_by(by)
+        asked: dict[str, Any] = {
+            "pipeline": pipeline,
+            "since": since or datetime.now(UTC) - _DAY,
+            "until": until,
+        }
+        scope = await self._bind()
+        if told in {"component", "model"}:
+            return await statistics.of_steps(scope, told, **asked)
+        return await statistics.of_runs(scope, told, **asked)

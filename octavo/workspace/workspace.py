@@ -33,14 +33,22 @@ from octavo.values.position import Position
 from octavo.values.upcast import Upcasters
 from octavo.workspace.analytics import Analytics
 from octavo.workspace.audit import ReadAudit, audited
+from octavo.workspace.batches import Batches
+from octavo.workspace.components import Components
 from octavo.workspace.documents import Bind, Documents
 from octavo.workspace.events import Events
 from octavo.workspace.labels import Labels
 from octavo.workspace.links import Links
+from octavo.workspace.models import ModelParts, Models
 from octavo.workspace.pipelines import Pipelines, RunParts
+from octavo.workspace.queries import Queries
+from octavo.workspace.results import Results
 from octavo.workspace.runs import Runs
+from octavo.workspace.schedules import Schedules
 from octavo.workspace.synonyms import SynonymSets
+from octavo.workspace.templates import Templates
 from octavo.workspace.transactions import UnitOfWork, unit_of_work
+from octavo.workspace.triggers import Triggers
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -52,6 +60,7 @@ class Parts(msgspec.Struct, frozen=True):
     semantic: Semantic
     blobs: Blobs
     runs: RunParts
+    models: ModelParts
     upcasters: Upcasters = Upcasters()
     reads: ReadAudit | None = None
     counting: Counting | None = None
@@ -63,8 +72,8 @@ class Workspace:
     `documents` are those of its namespace; `namespace(…)` and `acting(…)` give other views of the same.
     """
 
-    def __init__(self, parts: Parts, bind: Bind) -> None:
-        self._parts = parts
+    def __init__(self, parts: Callable[[], Parts], bind: Bind) -> None:
+        self._given = parts
         self._bind = bind
 
     @property
@@ -98,9 +107,49 @@ class Workspace:
         return Pipelines(self._bind, self._parts.pool, self._parts.runs)
 
     @property
+    def components(self) -> Components:
+        """The organization's components: configurations of those in code, with versions and tags."""
+        return Components(self._bind, self._parts.pool, self._parts.runs.components)
+
+    @property
+    def templates(self) -> Templates:
+        """The organization's templates: reusable structures of texts."""
+        return Templates(self._bind, self._parts.pool)
+
+    @property
+    def results(self) -> Results:
+        """What processing gave of the organization's documents."""
+        return Results(self._bind, self._parts.pool)
+
+    @property
+    def models(self) -> Models:
+        """The organization's models."""
+        return Models(self._bind, self._parts.pool, self._parts.blobs, self._parts.models)
+
+    @property
     def runs(self) -> Runs:
         """The organization's runs."""
         return Runs(self._bind, self._parts.wakeup)
+
+    @property
+    def batches(self) -> Batches:
+        """The organization's batches: runs started together over many documents."""
+        return Batches(self._bind, self._parts.pool, self._parts.wakeup)
+
+    @property
+    def schedules(self) -> Schedules:
+        """What starts the organization's pipelines by the clock."""
+        return Schedules(self._bind)
+
+    @property
+    def triggers(self) -> Triggers:
+        """What starts the organization's pipelines when documents arrive or change."""
+        return Triggers(self._bind)
+
+    @property
+    def _parts(self) -> Parts:
+        """What all views share; asked for each time, since a database has none before it is open."""
+        return self._given()
 
     @property
     def _hybrid(self) -> Hybrid:
@@ -127,6 +176,9 @@ class Workspace:
         boost: Mapping[str, Mapping[str, float]] | None = None,
         explain: bool = False,
         exact: bool | None = None,
+        least_similarity: float | None = None,
+        language: str | Sequence[str] | None = None,
+        remember: bool = False,
     ) -> Hits:
         """Documents of this organization and namespace with these words, or that mean nearly the same, best first.
 
@@ -142,8 +194,9 @@ class Workspace:
                 is the best of what was not shown before, 1,000 hits at most.
             after: read your own writes: a position a write returned.
             wait_seconds: how long to wait for the index to get there.
-            fallback: what to do then: "error" raises `PositionTimeout`, "stale" answers as far as it is. In hybrid
-                mode "stale" also allows the hits of one engine when the other does not answer; `degraded` tells it.
+            fallback: what to do then: "error" raises `PositionTimeout`, "stale" answers as far as it is. "stale" also
+                allows the hits of one search of a hybrid one when the other does not answer, and of words when
+                nobody answers by meaning; `degraded` tells it, and `legs` why.
             facets: attributes and fields whose values are counted among all that matches, 10,000 documents
                 at most: `@type`, `@labels`, `status`, `@metadata.team`. In the other modes what was found by
                 meaning counts too.
@@ -157,6 +210,9 @@ class Workspace:
                 In hybrid mode weights and boosts shape the order by words.
             explain: tell of each hit why it is where it is, in `why`.
             exact: by meaning: True compares with every vector that passes the filters; None lets the engine choose.
+            least_similarity: by meaning: nothing below it, -1 to 1.
+            language: by meaning alone: only documents in these languages, as `en` or `["de", "fr"]`.
+            remember: keep the query, if the actor of this view allowed it: see `queries`. The first page's only.
 
         Returns:
             Hits whose `highlight` is HTML with the matches in `<mark>`. A deleted document never appears.
@@ -183,12 +239,18 @@ class Workspace:
             "explain": explain,
         }
         if mode == "keyword":
-            refuse(mode, exact=exact)
+            refuse(mode, exact=exact, least_similarity=least_similarity, language=language)
             search = self._parts.search.search
-            return await search(scope.organization, text, order=order, fuzzy=fuzzy, **options)
-        refuse(mode, order=order, fuzzy=fuzzy)
-        asked = Asked(organization=scope.organization, text=text, exact=exact, **options)
-        return await self._hybrid.search(mode, asked)
+            found = await search(scope.organization, text, order=order, fuzzy=fuzzy, **options)
+        else:
+            refuse(mode, order=order, fuzzy=fuzzy)
+            least = -1.0 if least_similarity is None else least_similarity
+            narrowed: dict[str, Any] = {"exact": exact, "least_similarity": least, "language": language}
+            asked = Asked(organization=scope.organization, text=text, **narrowed, **options)
+            found = await self._hybrid.search(mode, asked)
+        if remember and cursor is None:
+            await self.queries.remember(text, mode, len(found.hits))
+        return found
 
     async def suggest(
         self, text: str, *, type: str | Sequence[str] | None = None, where: Mapping[str, Any] | None = None
@@ -209,6 +271,11 @@ class Workspace:
         return await self._parts.search.suggest(
             scope.organization, text, namespace=scope.namespace, type=type, where=where
         )
+
+    @property
+    def queries(self) -> Queries:
+        """What was looked for by those who allowed it to be kept."""
+        return Queries(self._bind, self._parts.semantic)
 
     @property
     def synonyms(self) -> SynonymSets:
@@ -410,4 +477,4 @@ class Workspace:
         async def bind() -> Scope:
             return change(await self._bind())
 
-        return Workspace(self._parts, bind)
+        return Workspace(self._given, bind)

@@ -64,6 +64,43 @@ async def test_a_run_is_started_executed_shown_and_counted(typed, view):
     assert (await typed("pipeline", "stats", "--json"))[0]["completed"] == 1
 
 
+async def test_a_run_that_has_ended_is_followed_to_its_end_at_once(typed, view):
+    await view.pipelines.put("counted", [{"component": "count"}])
+    run = await view.pipelines.run("counted", (await view.documents.put("note", {"text": "a b"})).id)
+
+    assert "completed" in await typed("run", "show", str(run.id), "--follow")
+    assert (await typed("run", "show", str(run.id), "--follow", "--json"))["state"] == "completed"
+
+
+async def test_figures_are_told_by_component_and_of_the_whole_organization(typed, view):
+    await view.pipelines.put("counted", [{"component": "count"}])
+    await view.pipelines.run("counted", (await view.documents.put("note", {"text": "a b"})).id)
+
+    (count,) = await typed("pipeline", "stats", "--by", "component", "--json")
+    (whole,) = await typed("pipeline", "stats", "--by", "organization", "--json")
+
+    assert (count["name"], count["completed"], count["cost_usd"]) == ("count 1", 1, "0")
+    assert (whole["runs"], whole["success_rate"]) == (1, 1.0)
+    assert "count 1" in await typed("pipeline", "stats", "--by", "component")
+
+
+async def test_a_component_is_put_tagged_shown_listed_used_and_kept_while_it_is_used(typed, view):
+    definition = '{"component": "count", "config": {"field": "text"}, "description": "Words of the text"}'
+    put = await typed("component", "put", "texts", "-", "--json", input=definition)
+    await typed("component", "tag", "texts", "production")
+    await view.pipelines.put(
+        "counted", {"steps": [{"component": "texts@production"}], "default_for": ["note"]}
+    )
+
+    assert put["version"] == 1
+    assert "Words of the text" in await typed("component", "show", "texts")
+    assert (await typed("component", "show", "texts@production", "--json"))["used_by"] == ["counted"]
+    assert [one["name"] for one in await typed("component", "list", "--json")] == ["texts"]
+    assert "texts@1" in await typed("pipeline", "show", "counted")
+    assert (await typed("pipeline", "default", "note", "--json"))["name"] == "counted"
+    assert "used by 1 pipelines: counted" in await typed("component", "delete", "texts", fails=True)
+
+
 async def test_a_run_that_waits_is_cancelled_and_a_dead_one_retried_or_given_up(typed, view):
     await view.pipelines.put("counted", json.loads(STEPS))
     waiting = await typed("run", "start", "counted", "--delay", "3600", "--json")

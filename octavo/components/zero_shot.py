@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 # Of the least log loss on descriptions of Debian packages and their sections (see docs/quality-judging.md).
-SHARPNESS = 8.0
+SHARPNESS = 13.0
 _NOTHING = 1e-6
 
 

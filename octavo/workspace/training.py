@@ -138,8 +138,12 @@ class Source(msgspec.Struct, frozen=True):
         wanted = None if self.text is None else [self.text, *([] if self.label is None else [self.label])]
         # One more than may be: that refuses.
         most = min(self.limit or MOST_EXAMPLES + 1, MOST_EXAMPLES + 1)
-        found = documents.find(self.type, where=self.where, order="@id", limit=most, fields=wanted)
-        return [self._example(document) async for document in found]
+        found: list[Example] = []
+        async for document in documents.find(self.type, where=self.where, order="@id", fields=wanted):
+            found.append(self._example(document))
+            if len(found) == most:
+                break
+        return found
 
     def _example(self, document: Document) -> Example:
         label = None if self.label is None else inside(document.body, self.label)

@@ -38,7 +38,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         confusion: a row for each right label, a column for each predicted one, in the order of `labels`.
     """
 
-    labels: tuple[str, ...]
+    labels: list[str]
     texts: int
     accuracy: float
     precision: float
@@ -64,7 +64,7 @@ def figures(labels: Sequence[str], right: Sequence[int], scores: Array) -> Figur
     each = metrics.precision_recall_fscore_support(truth, found, labels=places, zero_division=0)
     precision, recall, f1, texts = each
     return Figures(
-        labels=tuple(labels),
+        labels=list(labels),
         texts=len(truth),
         accuracy=_rounded((found == truth).mean()),
         precision=_rounded(precision.mean()),

@@ -13,6 +13,7 @@ import msgspec
 from octavo.operations import snapshot
 from octavo.operations.manifest import Table
 from octavo.postgres.record import Record
+from octavo.registry import results
 from octavo.roles.blobs import Blobs
 from octavo.store import changes, contents, idempotency, labels, links, organizations, reads, tags
 from octavo.store.changes import Draft
@@ -85,6 +86,10 @@ async def fill(record: Record, blobs: Blobs, name: str) -> Filled:
     await tags.move(scope, tagged.id, "staging")
     await labels.assign(scope, tagged.id, "legal", 0.9)
     await links.put(scope, tagged.id, "references", versions.id, metadata={"page": 7})
+    feeling = {"sentiment": "positive", "score": 0.5, "confidence": 0.9, "emotion_scores": {"joy": 0.4}}
+    await results.put(
+        record.app, scope, results.Draft.of(tagged.id, "sentiment", feeling, model="mood@1", options={"n": 1})
+    )
     deleted = await changes.delete(scope, (await put(scope, {"title": "deleted"}, name="deleted")).id)
     purged = await put_file(scope, blobs, os.urandom(100), name="purged")
     await changes.purge(scope, purged.id)
@@ -97,7 +102,19 @@ async def fill(record: Record, blobs: Blobs, name: str) -> Filled:
         " VALUES ('billing', $1, 1, '7', 7)",
         organization.id,
     )
+    await _watch(record, organization.id)
     return Filled(scope, versions, tagged, deleted, purged, files)
+
+
+async def _watch(record: Record, organization: UUID) -> None:
+    """A trigger that a document which is restored would fire, if restoring were an arrival."""
+    await record.system.execute(
+        "INSERT INTO octavo.run_trigger (organization_id, name, namespace, type, pipeline, on_created, on_updated,"
+        " body_condition, priority, debounce_seconds, recursive, max_depth, created_by, created_by_kind)"
+        " VALUES ($1, 'once', 'default', 'article', 'p', true, true, '$.title == \"once\"', 5, 0, false, 10, 'ann',"
+        " 'user')",
+        organization,
+    )
 
 
 async def _answer_once(record: Record, scope: Scope) -> None:

@@ -37,6 +37,18 @@ def test_labels_and_links_are_made_and_found_without_await(db):
     assert [found.id for found in db.documents.neighbours(one.id)] == [other.id]
 
 
+def test_results_and_models_are_kept_and_found_without_await(db):
+    db.models.register("mood", type="sentiment")
+    db.models.promote("mood")
+    doc = db.documents.put("note", {"text": "fine"})
+    feeling = {"sentiment": "positive", "score": 0.5, "confidence": 0.9, "emotion_scores": {}}
+    db.results.put(doc.id, "sentiment", feeling, model="mood@1")
+
+    assert [one.document_id for one in db.results.find("sentiment", label="positive")] == [doc.id]
+    assert db.results.latest(doc.id, "sentiment").value.score == 0.5
+    assert db.models.get("mood@production").environments == ("production",)
+
+
 def test_errors_are_the_same(db):
     doc = db.documents.put("article", {"title": "Hello"})
 

@@ -3,11 +3,13 @@
 -- versions have a stage, artifacts, and environments in which they serve.
 SET LOCAL ROLE octavo_owner;
 
-CREATE TYPE octavo.processing_type AS ENUM (
+-- Domains, not enums: the comparison of enums is not leakproof, so under row-level security no index would serve it.
+CREATE DOMAIN octavo.processing_type AS text CHECK (value IN (
     'classification', 'sentiment', 'topic_modeling', 'summarization', 'entity_extraction', 'keyword_extraction',
     'embedding'
-);
-CREATE TYPE octavo.model_stage AS ENUM ('training', 'validation', 'deployed', 'deprecated', 'failed');
+));
+CREATE DOMAIN octavo.model_stage AS text
+    CHECK (value IN ('training', 'validation', 'deployed', 'deprecated', 'failed'));
 
 CREATE TABLE octavo.result (
     organization_id uuid NOT NULL,

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Group as Lines
-from rich.console import RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from octavo.cli.batch_shown import coloured, title, told, watched
 from octavo.cli.documents import json_object
 from octavo.cli.pipeline import Reference
 from octavo.cli.render import moment
@@ -24,29 +19,18 @@ from octavo.cli.session import (
     Namespace,
     Organization,
     console,
-    errors,
     of,
     print_json,
-    print_line,
     run,
 )
 from octavo.cli.waterfall import seconds
-from octavo.errors import InvalidInput, PositionTimeout
+from octavo.errors import InvalidInput
 from octavo.values.batch import Batch, BatchPage
 from octavo.values.run import PRIORITY, STATES, RunPage
-from octavo.workspace import Workspace
 
 group = typer.Typer(help="Batches: runs started together, counted together.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(metavar="BATCH", help="Id of the batch.")]
-_COLOURS = {
-    "completed": "green",
-    "failed": "red",
-    "partially_failed": "yellow",
-    "running": "cyan",
-    "cancelled": "yellow",
-}
-_WATCH_SECONDS = 1.0
 
 
 @group.command()
@@ -101,7 +85,7 @@ def start(
                 input=given,
                 priority=priority,
             )
-            return await _watched(view, str(started.id), None, as_json) if watch else started
+            return await watched(view, str(started.id), None, as_json) if watch else started
 
     _answer(run(work), as_json)
 
@@ -134,7 +118,7 @@ def list_(
     for one in page.batches:
         failed = f" [red]{one.failed} failed[/]" if one.failed else ""
         table.add_row(
-            f"{_title(one)} {_state(one)}", f"{one.runs - one.counts.left} of {one.runs} done{failed}"
+            f"{title(one)} {coloured(one)}", f"{one.runs - one.counts.left} of {one.runs} done{failed}"
         )
         table.add_row(f"[dim]{one.id}[/]", f"[dim]{moment(one.created_at)} · {seconds(one.took_seconds)}[/]")
     console.print(table)
@@ -157,7 +141,7 @@ def show(
 
     async def work() -> Batch:
         async with of(context).workspace(organization) as (_, view):
-            return await (_watched(view, id, None, as_json) if watch else view.batches.get(id))
+            return await (watched(view, id, None, as_json) if watch else view.batches.get(id))
 
     _answer(run(work), as_json)
 
@@ -179,7 +163,7 @@ def wait(
     async def work() -> Batch:
         async with of(context).workspace(organization) as (_, view):
             if watch and not as_json:
-                return await _watched(view, id, timeout, as_json)
+                return await watched(view, id, timeout, as_json)
             return await view.batches.wait(id, timeout_seconds=float("inf") if timeout is None else timeout)
 
     over = run(work)
@@ -304,82 +288,8 @@ def _listed(given: list[str]) -> list[str] | None:
     return listed
 
 
-async def _watched(view: Workspace, id: str, timeout_seconds: float | None, as_json: bool) -> Batch:
-    """Tell how far a batch is until it is over."""
-    deadline = time.monotonic() + (float("inf") if timeout_seconds is None else timeout_seconds)
-    with _progress(as_json) as tell:
-        while True:
-            began = time.monotonic()
-            batch = await view.batches.get(id)
-            tell(batch)
-            # Counting a large batch costs something, so it is done a tenth of the time at most.
-            pause = max(_WATCH_SECONDS, 10 * (time.monotonic() - began))
-            try:
-                return await view.batches.wait(id, timeout_seconds=min(pause, deadline - time.monotonic()))
-            except PositionTimeout:
-                if time.monotonic() >= deadline:
-                    raise
-
-
-@contextmanager
-def _progress(as_json: bool) -> Iterator[Callable[[Batch], None]]:
-    """A bar on a terminal: done, failed, left, how many a second, and how long it will take; a line each as JSON."""
-    if as_json:
-        yield lambda batch: print_line(batch.as_dict())
-        return
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(
-            "[red]{task.fields[failed]} failed[/] {task.fields[left]} left [dim]{task.fields[rate]}[/]"
-        ),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task("batch", total=None, failed=0, left=0, rate="")
-        begun, done_before = time.monotonic(), 0
-
-        def tell(batch: Batch) -> None:
-            nonlocal done_before
-            done, left = batch.runs - batch.counts.left, batch.counts.left
-            if bar.tasks[0].total is None:
-                done_before = done
-            passed = max(time.monotonic() - begun, 1e-3)
-            bar.update(
-                task, completed=done, total=batch.runs, description=escape(batch.name or batch.pipeline),
-                failed=batch.failed, left=left, rate=f"{(done - done_before) / passed:.0f}/s",
-            )  # fmt: skip
-
-        yield tell
-
-
 def _answer(one: Batch, as_json: bool) -> None:
     if as_json:
         print_json(one.as_dict())
     else:
-        console.print(_told(one))
-
-
-def _state(one: Batch) -> str:
-    return f"[{_COLOURS.get(one.state, 'default')}]{one.state}[/]"
-
-
-def _title(one: Batch) -> str:
-    name = f"[bold]{escape(one.name)}[/] " if one.name else ""
-    return f"{name}{escape(one.pipeline)} v{one.pipeline_version}"
-
-
-def _told(one: Batch) -> RenderableType:
-    there = "" if one.changed else " [dim]was there already[/]"
-    counts = [f"{number} {state}" for state in STATES if (number := getattr(one.counts, state))]
-    lines: list[RenderableType] = [
-        f"{_title(one)} {_state(one)} [dim]{one.id}[/]{there}",
-        f"{one.runs} runs{': ' if counts else ''}{' · '.join(counts)}",
-        f"[dim]created {moment(one.created_at)} · took {seconds(one.took_seconds)}[/]",
-    ]
-    if one.error is not None:
-        lines.append(f"[red]{escape(one.error['code'])}[/]: {escape(one.error['message'])}")
-    if one.purged_at is not None:
-        lines.append(f"[dim]its runs were removed {moment(one.purged_at)}[/]")
-    return Lines(*lines)
+        console.print(told(one))

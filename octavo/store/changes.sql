@@ -7,12 +7,12 @@
     INSERT INTO octavo.document AS stored (
         organization_id, id, namespace, type, name, version, body_hash, metadata,
         created_at, created_by, created_by_kind, updated_at, updated_by, updated_by_kind,
-        event_sequence, epoch, position_xid, position_id, schema_version
+        event_sequence, epoch, position_xid, position_id, schema_version, watched
     )
     SELECT
         organization_id, id, namespace, type, name, 1, hash, coalesce(metadata, '{}'),
         moment, $2, $3::octavo.actor_kind, moment, $2, $3::octavo.actor_kind,
-        1, epoch, xid, nextval('octavo.event_position'), schema_version
+        1, epoch, xid, nextval('octavo.event_position'), schema_version, watched
     FROM incoming
     ORDER BY namespace, type, name, id
 
@@ -34,7 +34,8 @@
             WHEN stored.epoch = excluded.epoch THEN greatest(stored.position_xid, excluded.position_xid)
             ELSE excluded.position_xid
         END,
-        position_id = nextval('octavo.event_position')
+        position_id = nextval('octavo.event_position'),
+        watched = excluded.watched
 
 -- fragment: update_locked_head
 head AS (
@@ -56,7 +57,8 @@ head AS (
             WHEN stored.epoch = incoming.epoch THEN greatest(stored.position_xid, incoming.xid)
             ELSE incoming.xid
         END,
-        position_id = nextval('octavo.event_position')
+        position_id = nextval('octavo.event_position'),
+        watched = stored.type = ANY(incoming.watched_types)
     FROM incoming
     WHERE
         stored.organization_id = $1::octavo.organization
@@ -151,7 +153,7 @@ incoming AS MATERIALIZED (
         profile.id AS organization_id, $7::uuid AS id, $8::text AS namespace, $9::text AS type, $10::text AS name,
         $11::jsonb AS body, octavo.body_hash(profile.inner_pad, profile.outer_pad, $11::jsonb) AS hash,
         $12::jsonb AS metadata, 'updated'::octavo.change AS change, NULL::integer AS source_version,
-        $13::smallint AS schema_version,
+        $13::smallint AS schema_version, $9::text = ANY(profile.watched_types) AS watched,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM octavo.organization_profile AS profile
     WHERE
@@ -275,6 +277,7 @@ WITH incoming AS MATERIALIZED (
         profile.id AS organization_id, item.id, item.namespace, item.type, item.name, item.body,
         octavo.body_hash(profile.inner_pad, profile.outer_pad, item.body) AS hash,
         item.metadata, 'updated'::octavo.change AS change, NULL::integer AS source_version, item.schema_version,
+        item.type = ANY(profile.watched_types) AS watched,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM octavo.organization_profile AS profile
     CROSS JOIN unnest(
@@ -330,7 +333,7 @@ incoming AS MATERIALIZED (
         locked.id, $11::jsonb AS body, octavo.body_hash(profile.inner_pad, profile.outer_pad, $11::jsonb) AS hash,
         coalesce($12::jsonb, locked.metadata) AS metadata,
         'updated'::octavo.change AS change, NULL::integer AS source_version,
-        $13::smallint AS schema_version,
+        $13::smallint AS schema_version, profile.watched_types,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM locked
     INNER JOIN octavo.organization_profile AS profile ON profile.id = $1::octavo.organization
@@ -365,7 +368,7 @@ incoming AS MATERIALIZED (
         patched.id, patched.body,
         octavo.body_hash(profile.inner_pad, profile.outer_pad, patched.body) AS hash,
         patched.metadata, 'updated'::octavo.change AS change, NULL::integer AS source_version,
-        NULL::smallint AS schema_version,
+        NULL::smallint AS schema_version, profile.watched_types,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM patched
     INNER JOIN octavo.organization_profile AS profile ON profile.id = $1::octavo.organization
@@ -387,6 +390,8 @@ incoming AS MATERIALIZED (
     SELECT
         locked.id, body.value AS body, earlier.body_hash AS hash, earlier.metadata,
         'reverted'::octavo.change AS change, earlier.number AS source_version, earlier.schema_version,
+        (SELECT profile.watched_types FROM octavo.organization_profile AS profile WHERE profile.id = $1::octavo.organization)
+            AS watched_types,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM locked
     INNER JOIN octavo.version AS earlier
@@ -416,7 +421,7 @@ incoming AS MATERIALIZED (
     SELECT
         locked.id, locked.body, locked.body_hash AS hash, locked.metadata,
         'deleted'::octavo.change AS change, NULL::integer AS source_version,
-        NULL::smallint AS schema_version,
+        NULL::smallint AS schema_version, NULL::text [] AS watched_types,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM locked
     WHERE NOT locked.deleted AND ($8::integer IS NULL OR locked.version = $8)
@@ -443,6 +448,8 @@ incoming AS MATERIALIZED (
         locked.id, locked.body, locked.body_hash AS hash, locked.metadata,
         'restored'::octavo.change AS change, NULL::integer AS source_version,
         NULL::smallint AS schema_version,
+        (SELECT profile.watched_types FROM octavo.organization_profile AS profile WHERE profile.id = $1::octavo.organization)
+            AS watched_types,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM locked
     WHERE locked.deleted
@@ -498,7 +505,7 @@ incoming AS MATERIALIZED (
         patched.id, patched.body,
         octavo.body_hash(profile.inner_pad, profile.outer_pad, patched.body) AS hash,
         patched.metadata, 'updated'::octavo.change AS change, NULL::integer AS source_version,
-        NULL::smallint AS schema_version,
+        NULL::smallint AS schema_version, profile.watched_types,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM patched
     INNER JOIN octavo.organization_profile AS profile ON profile.id = $1::octavo.organization
@@ -527,7 +534,7 @@ incoming AS MATERIALIZED (
     SELECT
         head.id, NULL::jsonb AS body, head.body_hash AS hash, head.metadata,
         'deleted'::octavo.change AS change, NULL::integer AS source_version,
-        NULL::smallint AS schema_version,
+        NULL::smallint AS schema_version, NULL::text [] AS watched_types,
         clock_timestamp() AS moment, pg_current_xact_id() AS xid, (SELECT max(number) FROM octavo.epoch) AS epoch
     FROM octavo.document AS head
     WHERE head.organization_id = $1::octavo.organization AND head.id = ANY(ARRAY(SELECT holding.id FROM holding))

@@ -83,4 +83,21 @@ def blocking(given: octavo.Given) -> dict[str, Any]:
     return {"seen": sorted(given.outputs)}
 
 
-COMPONENTS = [double, fail, wait, compute, blocking]
+@octavo.component("grow", version=1)
+async def grow(given: octavo.Given) -> Doubled:
+    """One more than the document has, so that no two runs write the same."""
+    assert given.document is not None
+    return Doubled(number=given.document.body.get("out", {}).get("number", 0) + 1)
+
+
+@octavo.component("wait_for_document", version=1)
+async def wait_for_document(given: octavo.Given) -> Doubled:
+    """Wait at the gate that the document names, and then tell its number."""
+    assert given.document is not None
+    if gate := GATES.get(given.document.body.get("gate", "")):
+        gate.came.set()
+        await gate.opened.wait()
+    return Doubled(number=given.document.body["number"])
+
+
+COMPONENTS = [double, fail, wait, compute, blocking, grow, wait_for_document]

@@ -39,6 +39,7 @@ async def test_a_template_is_put_tagged_shown_listed_and_filled(typed):
     assert (put["version"], tagged["version"], [one["name"] for one in listed]) == (1, 1, ["letter"])
     assert "Dear {{ name }}." in shown
     assert "3–9" in shown
+    assert filled.returncode == 0, filled.stderr
     assert filled.stdout == "# Hi\n\nDear Ann.\n"
     assert "a: 2 words, and shall have 3 to 9" in filled.stderr
 
@@ -48,7 +49,7 @@ async def test_a_missing_variable_is_one_line(typed, view):
 
     told = await typed("render", "letter")
 
-    assert told.returncode == 1
+    assert told.returncode == 1, told.stderr
     assert told.stderr.startswith("octavo: a.text needs 'name', which is not given")
     assert len(told.stderr.splitlines()) == 1
 

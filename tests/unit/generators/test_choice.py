@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import octavo
 from octavo.engines.generators.choice import check, generator, parse
 from octavo.engines.generators.local import LocalGenerator
 from octavo.engines.generators.openai import OpenAIGenerator
@@ -55,3 +56,10 @@ def test_a_login_in_an_address_is_refused_and_not_repeated():
         check("openai:model@https://user:secret@host/v1")
 
     assert "secret" not in str(refused.value.as_dict())
+
+
+async def test_a_database_with_a_wrong_generator_is_not_opened(tmp_path):
+    with pytest.raises(InvalidSetting, match="generator = 'llama'"):
+        await octavo.open(tmp_path / "data", generator="llama")
+
+    assert not (tmp_path / "data").exists()

@@ -14,10 +14,10 @@ WITH
 -- include: now
 ,
 picked AS MATERIALIZED (
-    SELECT first.organization_id, first.run_id
+    SELECT first.place
     FROM unnest($1::uuid [], $2::text [], $3::integer []) AS wanted (organization_id, lane, runs)
     CROSS JOIN LATERAL (
-        SELECT held.organization_id, held.run_id
+        SELECT held.ctid AS place
         FROM octavo.run_held AS held
         WHERE held.organization_id = wanted.organization_id AND held.lane = wanted.lane
         ORDER BY held.rank
@@ -26,10 +26,10 @@ picked AS MATERIALIZED (
     ) AS first
 ),
 taken AS (
-    DELETE FROM octavo.run_held AS held
-    USING picked
-    WHERE held.organization_id = picked.organization_id AND held.run_id = picked.run_id
-    RETURNING held.organization_id, held.run_id, held.priority, held.queued_at
+    -- They are locked, and never changed: each is where it was seen.
+    DELETE FROM octavo.run_held
+    WHERE ctid = ANY(ARRAY(SELECT place FROM picked))
+    RETURNING organization_id, run_id, priority, queued_at
 ),
 moved AS (
     UPDATE octavo.run AS stored

@@ -272,20 +272,14 @@ LEFT JOIN octavo.organization_profile AS profile ON profile.id = waiting.organiz
 -- name: claim
 -- scope: system
 -- $1 worker; arrays of one length: $2 organizations, $3 priorities, $4 tickets to begin behind, $5 runs at most. Gives
--- each ticket that was taken; one without a run is held back by a limit. What is said of limits is about few runs, mostly
--- none: `limited` has no rows then, and neither has what is built on it.
+-- each ticket that was taken; one without a run is held back by a limit. Of runs that have none `limited` has no rows.
 WITH
 -- include: now
 ,
-wanted AS MATERIALIZED (
-    SELECT asked.*, octavo.whole_number(profile.settings, 'max_running') AS organization_limit
-    FROM unnest($2::uuid [], $3::smallint [], $4::bigint [], $5::integer [])
-        AS asked (organization_id, priority, low, runs)
-    LEFT JOIN octavo.organization_profile AS profile ON profile.id = asked.organization_id
-),
 picked AS MATERIALIZED (
-    SELECT ticket.*, wanted.organization_limit
-    FROM wanted
+    SELECT ticket.*
+    FROM unnest($2::uuid [], $3::smallint [], $4::bigint [], $5::integer [])
+        AS wanted (organization_id, priority, low, runs)
     CROSS JOIN LATERAL (
         SELECT queued.id, queued.organization_id, queued.run_id
         FROM octavo.run_queue AS queued
@@ -299,76 +293,12 @@ picked AS MATERIALIZED (
     ) AS ticket
 ),
 limited AS MATERIALIZED (
-    SELECT
-        picked.id, picked.organization_id, picked.organization_limit, run.priority, run.pipeline_id, run.max_running,
-        run.concurrency, CASE WHEN run.concurrency IS NOT NULL THEN run.max_running_per_key END AS max_running_per_key
-    FROM picked
-    INNER JOIN octavo.run AS run ON run.organization_id = picked.organization_id AND run.id = picked.run_id
-    WHERE
-        picked.organization_limit IS NOT NULL
-        OR run.max_running IS NOT NULL
-        OR (run.max_running_per_key IS NOT NULL AND run.concurrency IS NOT NULL)
-),
-lane AS MATERIALIZED (
-    SELECT named.*, octavo.runs_under_way(named.organization_id, named.pipeline_id, named.concurrency) AS under_way
+    SELECT lane.*
     FROM (
-        SELECT organization_id, NULL::uuid AS pipeline_id, NULL::text AS concurrency
-        FROM limited
-        WHERE organization_limit IS NOT NULL
-        UNION
-        SELECT organization_id, pipeline_id, NULL::text FROM limited WHERE max_running IS NOT NULL
-        UNION
-        SELECT organization_id, pipeline_id, concurrency FROM limited WHERE max_running_per_key IS NOT NULL
-        -- Whoever asks is alone: all ask in one order, so that nobody waits in the opposite one.
-        ORDER BY organization_id, pipeline_id, concurrency
-    ) AS named
-),
-within_key AS MATERIALIZED (
-    SELECT
-        limited.*,
-        coalesce(lane.under_way + row_number() OVER (
-            PARTITION BY limited.organization_id, limited.pipeline_id, limited.concurrency
-            ORDER BY limited.priority DESC, limited.id
-        ) <= limited.max_running_per_key, true) AS fits
-    FROM limited
-    LEFT JOIN lane
-        ON lane.organization_id = limited.organization_id
-        AND lane.pipeline_id = limited.pipeline_id
-        AND lane.concurrency = limited.concurrency
-),
-within_pipeline AS MATERIALIZED (
-    SELECT
-        within_key.*,
-        coalesce(lane.under_way + row_number() OVER (
-            PARTITION BY within_key.organization_id, within_key.pipeline_id
-            ORDER BY within_key.priority DESC, within_key.id
-        ) <= within_key.max_running, true) AS fits_pipeline
-    FROM within_key
-    LEFT JOIN lane
-        ON lane.organization_id = within_key.organization_id
-        AND lane.pipeline_id = within_key.pipeline_id
-        AND lane.concurrency IS NULL
-    WHERE within_key.fits
-),
-within_organization AS MATERIALIZED (
-    SELECT
-        within_pipeline.*,
-        coalesce(lane.under_way + row_number() OVER (
-            PARTITION BY within_pipeline.organization_id
-            ORDER BY within_pipeline.priority DESC, within_pipeline.id
-        ) <= within_pipeline.organization_limit, true) AS fits_organization
-    FROM within_pipeline
-    LEFT JOIN lane ON lane.organization_id = within_pipeline.organization_id AND lane.pipeline_id IS NULL
-    WHERE within_pipeline.fits_pipeline
-),
-refused AS MATERIALIZED (
-    SELECT id, priority, concat_ws(':', pipeline_id, concurrency) AS lane, max_running_per_key AS at_most
-    FROM within_key
-    WHERE NOT fits
-    UNION ALL
-    SELECT id, priority, pipeline_id::text, max_running FROM within_pipeline WHERE NOT fits_pipeline
-    UNION ALL
-    SELECT id, priority, '', organization_limit FROM within_organization WHERE NOT fits_organization
+        SELECT array_agg(id) AS tickets, array_agg(organization_id) AS organizations, array_agg(run_id) AS runs
+        FROM picked
+    ) AS whole
+    CROSS JOIN LATERAL octavo.limited_runs(whole.tickets, whole.organizations, whole.runs) AS lane
 ),
 taken AS (
     DELETE FROM octavo.run_queue
@@ -378,10 +308,11 @@ taken AS (
 held AS (
     INSERT INTO octavo.run_held (organization_id, lane, rank, run_id, priority, queued_at, at_most)
     SELECT
-        taken.organization_id, refused.lane, taken.queued_at - refused.priority * interval '1 minute', taken.run_id,
-        refused.priority, taken.queued_at, refused.at_most
+        taken.organization_id, limited.lane, taken.queued_at - limited.priority * interval '1 minute', taken.run_id,
+        limited.priority, taken.queued_at, limited.at_most
     FROM taken
-    INNER JOIN refused ON refused.id = taken.id
+    INNER JOIN limited ON limited.ticket = taken.id
+    WHERE limited.lane IS NOT NULL
 ),
 begun AS (
     UPDATE octavo.run AS stored
@@ -395,7 +326,7 @@ begun AS (
     WHERE
         stored.organization_id = taken.organization_id
         AND stored.id = taken.run_id
-        AND taken.id <> ALL(ARRAY(SELECT id FROM refused))
+        AND taken.id <> ALL(ARRAY(SELECT ticket FROM limited WHERE lane IS NOT NULL))
     RETURNING stored.*, taken.id AS claimed, now.moment
 ),
 leased AS (
@@ -420,15 +351,10 @@ SELECT
     begun.pipeline_id, begun.pipeline_version, begun.document_id, begun.document_version, begun.input, begun.fence,
     begun.attempt, begun.max_attempts, begun.actor, begun.actor_kind, begun.session_id, begun.correlation_id,
     begun.event_sequence, begun.moment, begun.trigger,
-    CASE WHEN limited.id IS NOT NULL THEN array_remove(ARRAY[
-        CASE WHEN limited.organization_limit IS NOT NULL THEN '' END,
-        CASE WHEN limited.max_running IS NOT NULL THEN limited.pipeline_id::text END,
-        CASE WHEN limited.max_running_per_key IS NOT NULL
-            THEN concat_ws(':', limited.pipeline_id, limited.concurrency) END
-    ], NULL) END AS lanes
+    limited.lanes
 FROM taken
 LEFT JOIN begun ON begun.claimed = taken.id
-LEFT JOIN limited ON limited.id = taken.id
+LEFT JOIN limited ON limited.ticket = taken.id
 ORDER BY taken.id
 
 -- name: finish_runs

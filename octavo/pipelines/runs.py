@@ -115,18 +115,19 @@ async def start(
         Conflict: a run to wait for has failed. QuotaExceeded.
     """
     ids = [uuid7() for _ in wanted.documents]
-    rows = await scope.runner.fetch(
-        _sql.start_runs,
+    arguments = (
         *scope.change(wanted.priority, wanted.delay_seconds, worker, lease_seconds, wanted.batch),
         *(NAMESPACE, TYPE, wanted.pipeline.name, wanted.pipeline.tag, wanted.pipeline.version),
         ids,
         wanted.documents,
         [wanted.input] * len(ids),
         wanted.unique_keys,
-        wanted.after,
-        wanted.after_any_end,
         wanted.concurrency,
     )
+    if wanted.after:
+        rows = await scope.runner.fetch(_sql.start_after, *arguments, wanted.after, wanted.after_any_end)
+    else:
+        rows = await scope.runner.fetch(_sql.start_runs, *arguments)
     if rows:
         scope.committed()
     if len(rows) == len(ids):

@@ -112,24 +112,8 @@ pipeline AS MATERIALIZED (
         ) IS DISTINCT FROM 'false'::jsonb)
 )
 
--- name: start_runs
--- $1 to $11 as for what is `started`, $12 to $16 as for the `asked_pipeline`; arrays of one length: $17 ids, $18
--- documents, $19 inputs, $20 unique keys; $21 runs that must end before, $22 whether any end of them will do, $23 the
--- key among the limits or null. All or none; those whose key is taken are left out.
-WITH
--- include: now
-,
--- include: asked_pipeline
-,
-needed AS MATERIALIZED (
-    SELECT
-        before.id, live.id IS NOT NULL AS is_open,
-        live.id IS NOT NULL OR ended.state = 'completed' OR (ended.state IS NOT NULL AND $22::boolean) AS may_be
-    FROM unnest($21::uuid []) AS before (id)
-    LEFT JOIN octavo.run AS live ON live.organization_id = $1::octavo.organization AND live.id = before.id
-    LEFT JOIN octavo.run_history AS ended
-        ON ended.organization_id = $1::octavo.organization AND ended.id = before.id
-),
+-- fragment: wanted
+-- Arrays of one length: $17 ids, $18 documents, $19 inputs, $20 unique keys.
 wanted AS MATERIALIZED (
     SELECT given.*, about.version AS document_version
     FROM unnest($17::uuid [], $18::uuid [], $19::jsonb [], $20::text []) WITH ORDINALITY
@@ -138,9 +122,11 @@ wanted AS MATERIALIZED (
         ON about.organization_id = $1::octavo.organization
         AND about.id = given.document_id
         AND about.deleted_at IS NULL
-),
+
+-- fragment: permitted
+-- No row of an organization without a quota.
 permitted AS MATERIALIZED (
-    SELECT octavo.take_quota($1::octavo.organization, quota.runs, (
+    SELECT octavo.take_quota($1::octavo.organization, octavo.whole_number(profile.settings, 'runs_per_day'), (
         SELECT count(*)
         FROM wanted
         WHERE wanted.unique_key IS NULL OR NOT EXISTS (
@@ -148,31 +134,69 @@ permitted AS MATERIALIZED (
             WHERE same.organization_id = $1::octavo.organization AND same.unique_key = wanted.unique_key
         )
     )) AS is_permitted
-    FROM (
-        SELECT octavo.whole_number(settings, 'runs_per_day') AS runs
-        FROM octavo.organization_profile
-        WHERE id = $1::octavo.organization
-    ) AS quota
+    FROM octavo.organization_profile AS profile
     WHERE
-        quota.runs IS NOT NULL
+        profile.id = $1::octavo.organization
+        AND octavo.whole_number(profile.settings, 'runs_per_day') IS NOT NULL
         AND EXISTS (SELECT FROM pipeline)
-        AND NOT EXISTS (SELECT FROM needed WHERE NOT coalesce(may_be, false))
         AND NOT EXISTS (SELECT FROM wanted WHERE document_id IS NOT NULL AND document_version IS NULL)
+)
+
+-- name: start_runs
+-- $1 to $11 as for what is `started`, $12 to $16 as for the `asked_pipeline`, $17 to $20 those `wanted`, $21 the key
+-- among the limits or null. All or none; those whose key is taken are left out.
+WITH
+-- include: now
+,
+-- include: asked_pipeline
+,
+-- include: wanted
 ),
+-- include: permitted
+,
 item AS MATERIALIZED (
-    SELECT
-        wanted.*, $23::text AS concurrency,
-        (SELECT count(*)::integer FROM needed WHERE is_open) AS waits_for
+    SELECT wanted.*, $21::text AS concurrency, 0 AS waits_for
     FROM wanted
-    WHERE
-        NOT EXISTS (SELECT FROM needed WHERE NOT coalesce(may_be, false))
-        AND NOT EXISTS (SELECT FROM permitted WHERE NOT is_permitted)
+    WHERE NOT EXISTS (SELECT FROM permitted WHERE NOT is_permitted)
+),
+-- include: started
+SELECT
+    -- include: run_columns
+FROM stored
+
+-- name: start_after
+-- As start_runs; $22 runs that must end before, $23 whether any end of them will do.
+WITH
+-- include: now
+,
+-- include: asked_pipeline
+,
+needed AS MATERIALIZED (
+    SELECT
+        before.id, live.id IS NOT NULL AS is_open,
+        live.id IS NOT NULL
+        OR coalesce(ended.state = 'completed', false)
+        OR (ended.state IS NOT NULL AND $23::boolean) AS may_be
+    FROM unnest($22::uuid []) AS before (id)
+    LEFT JOIN octavo.run AS live ON live.organization_id = $1::octavo.organization AND live.id = before.id
+    LEFT JOIN octavo.run_history AS ended
+        ON ended.organization_id = $1::octavo.organization AND ended.id = before.id
+),
+-- include: wanted
+    WHERE NOT EXISTS (SELECT FROM needed WHERE NOT may_be)
+),
+-- include: permitted
+,
+item AS MATERIALIZED (
+    SELECT wanted.*, $21::text AS concurrency, (SELECT count(*)::integer FROM needed WHERE is_open) AS waits_for
+    FROM wanted
+    WHERE NOT EXISTS (SELECT FROM permitted WHERE NOT is_permitted)
 ),
 -- include: started
 ,
 awaiting AS (
     INSERT INTO octavo.run_dependency (organization_id, needs, run_id, any_end)
-    SELECT stored.organization_id, needed.id, stored.id, $22 FROM stored CROSS JOIN needed WHERE needed.is_open
+    SELECT stored.organization_id, needed.id, stored.id, $23 FROM stored CROSS JOIN needed WHERE needed.is_open
 )
 SELECT
     -- include: run_columns

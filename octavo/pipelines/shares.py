@@ -19,7 +19,7 @@ from uuid import UUID
 
 import msgspec
 
-from octavo.pipelines.queue import Claimed, Look, Waiting, Wish
+from octavo.pipelines.queue import Claimed, Look, Taken, Waiting, Wish
 
 AGEING_SECONDS = 60.0
 # A claim that is rolled back puts its tickets where workers have passed: each goes back now and then, farther than
@@ -118,22 +118,26 @@ class Shares:
                 heappop(behind)
         return [Wish(*pair, self._lines[pair].low, runs) for pair, runs in wanted.items()]
 
-    def took(self, wishes: Sequence[Wish], claimed: Sequence[Claimed]) -> None:
-        """Take note of what a claim gave: clocks go on, and a line that gave less than it might is at its end."""
-        got: dict[Pair, list[Claimed]] = {}
-        for run in claimed:
-            got.setdefault((run.organization_id, run.priority), []).append(run)
+    def took(self, wishes: Sequence[Wish], taken: Sequence[Claimed | Taken]) -> None:
+        """Take note of what a claim gave: clocks go on, and a line that gave less than it might is at its end.
+
+        A ticket whose run a limit holds back is gone from its line, but costs its organization nothing.
+        """
+        got: dict[Pair, list[Claimed | Taken]] = {}
+        for one in taken:
+            got.setdefault((one.organization_id, one.priority), []).append(one)
         for wish in wishes:
             pair = (wish.organization_id, wish.priority)
-            runs = got.get(pair, [])
-            self._clocks[wish.organization_id] += len(runs) / self._shares[wish.organization_id]
+            tickets = got.get(pair, [])
+            begun = sum(isinstance(one, Claimed) or one.run is not None for one in tickets)
+            self._clocks[wish.organization_id] += begun / self._shares[wish.organization_id]
             line = self._lines[pair]
-            line.tickets -= len(runs)
-            if len(runs) < wish.runs or line.tickets <= 0:
+            line.tickets -= len(tickets)
+            if len(tickets) < wish.runs or line.tickets <= 0:
                 del self._lines[pair]
             else:
-                line.low = runs[-1].ticket
-                line.since = runs[-1].queued_at.timestamp()
+                line.low = tickets[-1].ticket
+                line.since = tickets[-1].queued_at.timestamp()
         self._forget_idle()
 
     def _learn(self, waiting: Waiting) -> None:

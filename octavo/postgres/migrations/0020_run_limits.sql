@@ -149,6 +149,108 @@ BEGIN
 END
 $$;
 
+-- Of tickets that are about to be claimed those whose runs have a limit: the lanes that each counts for, and, if there
+-- is no room for it, the lane that holds it back with its limit. Those before it that go on are counted, too.
+CREATE FUNCTION octavo.limited_runs(tickets bigint [], organizations uuid [], runs uuid []) RETURNS TABLE (
+    ticket bigint, priority smallint, lanes text [], lane text, at_most integer
+)
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    -- Mostly none has one: then this is all.
+    PERFORM
+    FROM unnest(organizations, runs) AS queued (organization_id, run_id)
+    INNER JOIN octavo.run AS run ON run.organization_id = queued.organization_id AND run.id = queued.run_id
+    LEFT JOIN octavo.organization_profile AS profile ON profile.id = queued.organization_id
+    WHERE
+        run.max_running IS NOT NULL
+        OR (run.max_running_per_key IS NOT NULL AND run.concurrency IS NOT NULL)
+        OR octavo.whole_number(profile.settings, 'max_running') IS NOT NULL
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH wanted AS MATERIALIZED (
+        SELECT
+            queued.id, queued.organization_id, run.priority, run.pipeline_id, run.concurrency, run.max_running,
+            CASE WHEN run.concurrency IS NOT NULL THEN run.max_running_per_key END AS max_per_key,
+            octavo.whole_number(profile.settings, 'max_running') AS max_in_all
+        FROM unnest(tickets, organizations, runs) AS queued (id, organization_id, run_id)
+        INNER JOIN octavo.run AS run ON run.organization_id = queued.organization_id AND run.id = queued.run_id
+        LEFT JOIN octavo.organization_profile AS profile ON profile.id = queued.organization_id
+    ),
+    counted AS MATERIALIZED (
+        SELECT named.*, octavo.runs_under_way(named.organization_id, named.pipeline_id, named.concurrency) AS under_way
+        FROM (
+            SELECT organization_id, NULL::uuid AS pipeline_id, NULL::text AS concurrency
+            FROM wanted
+            WHERE max_in_all IS NOT NULL
+            UNION
+            SELECT organization_id, pipeline_id, NULL::text FROM wanted WHERE max_running IS NOT NULL
+            UNION
+            SELECT organization_id, pipeline_id, concurrency FROM wanted WHERE max_per_key IS NOT NULL
+            -- Whoever asks is alone: all ask in one order, so that nobody waits in the opposite one.
+            ORDER BY organization_id, pipeline_id, concurrency
+        ) AS named
+    ),
+    within_key AS MATERIALIZED (
+        SELECT
+            wanted.*,
+            coalesce(counted.under_way + row_number() OVER (
+                PARTITION BY wanted.organization_id, wanted.pipeline_id, wanted.concurrency
+                ORDER BY wanted.priority DESC, wanted.id
+            ) <= wanted.max_per_key, true) AS fits_key
+        FROM wanted
+        LEFT JOIN counted
+            ON counted.organization_id = wanted.organization_id
+            AND counted.pipeline_id = wanted.pipeline_id
+            AND counted.concurrency = wanted.concurrency
+    ),
+    within_pipeline AS MATERIALIZED (
+        SELECT
+            within_key.*,
+            coalesce(counted.under_way + row_number() OVER (
+                PARTITION BY within_key.organization_id, within_key.pipeline_id, within_key.fits_key
+                ORDER BY within_key.priority DESC, within_key.id
+            ) <= within_key.max_running, true) AS fits_pipeline
+        FROM within_key
+        LEFT JOIN counted
+            ON counted.organization_id = within_key.organization_id
+            AND counted.pipeline_id = within_key.pipeline_id
+            AND counted.concurrency IS NULL
+    ),
+    within_all AS MATERIALIZED (
+        SELECT
+            within_pipeline.*,
+            coalesce(counted.under_way + row_number() OVER (
+                PARTITION BY
+                    within_pipeline.organization_id, within_pipeline.fits_key AND within_pipeline.fits_pipeline
+                ORDER BY within_pipeline.priority DESC, within_pipeline.id
+            ) <= within_pipeline.max_in_all, true) AS fits_all
+        FROM within_pipeline
+        LEFT JOIN counted
+            ON counted.organization_id = within_pipeline.organization_id AND counted.pipeline_id IS NULL
+    )
+    SELECT
+        within_all.id, within_all.priority,
+        array_remove(ARRAY[
+            CASE WHEN max_in_all IS NOT NULL THEN '' END,
+            CASE WHEN max_running IS NOT NULL THEN pipeline_id::text END,
+            CASE WHEN max_per_key IS NOT NULL THEN concat_ws(':', pipeline_id, concurrency) END
+        ], NULL),
+        CASE
+            WHEN NOT fits_key THEN concat_ws(':', pipeline_id, concurrency)
+            WHEN NOT fits_pipeline THEN pipeline_id::text
+            WHEN NOT fits_all THEN ''
+        END,
+        CASE WHEN NOT fits_key THEN max_per_key WHEN NOT fits_pipeline THEN max_running ELSE max_in_all END
+    FROM within_all
+    WHERE coalesce(max_in_all, max_running, max_per_key) IS NOT NULL;
+END
+$$;
+
 -- Count runs that are about to be started, unless that would be more than a day may have. Starts of an organization
 -- with a quota wait for each other.
 CREATE FUNCTION octavo.take_quota(organization uuid, quota bigint, runs bigint) RETURNS boolean
@@ -175,6 +277,7 @@ BEGIN
     RETURN true;
 END
 $$;
-REVOKE ALL ON FUNCTION octavo.runs_under_way(uuid, uuid, text), octavo.take_quota(uuid, bigint, bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION octavo.runs_under_way(uuid, uuid, text) TO octavo_system;
+REVOKE ALL ON FUNCTION octavo.runs_under_way(uuid, uuid, text), octavo.limited_runs(bigint [], uuid [], uuid []),
+    octavo.take_quota(uuid, bigint, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION octavo.runs_under_way(uuid, uuid, text), octavo.limited_runs(bigint [], uuid [], uuid []) TO octavo_system;
 GRANT EXECUTE ON FUNCTION octavo.take_quota(uuid, bigint, bigint) TO octavo_app, octavo_system;

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from octavo.pipelines.queue import Claimed, Look, Waiting, Wish
+from octavo.pipelines.queue import Claimed, Look, Taken, Waiting, Wish
 from octavo.pipelines.shares import AGEING_SECONDS, SWEEP_SECONDS, Horizon, Shares
 from octavo.values.actor import SYSTEM
 
@@ -175,3 +175,32 @@ def test_a_page_of_late_tickets_that_is_full_is_gone_on_with(late_last):
     shares.learn(Look(50, 9, 9, 50, False, late_last, NOW, []))
 
     assert shares.late_from(0.0) == late_last
+
+
+def held(wish: Wish, count: int) -> list[Taken]:
+    """Tickets behind a wish's that a limit holds back."""
+    return [
+        Taken(wish.organization_id, wish.priority, wish.low + 1 + n, datetime.fromtimestamp(NOW, UTC), None)
+        for n in range(count)
+    ]
+
+
+def test_what_a_limit_holds_back_is_passed_and_costs_nothing():
+    shares = Shares()
+    shares.learn(look(waiting(BIG, fresh=100), waiting(SMALL, fresh=100)))
+    big, small = sorted(shares.choose(20, NOW), key=lambda wish: wish.organization_id)
+
+    shares.took([big, small], [*held(big, 10), *claimed(small, 10)])
+
+    (wish,) = shares.choose(10, NOW)
+    assert (wish.organization_id, wish.runs, wish.low) == (BIG, 10, big.low + 10)
+
+
+def test_a_line_of_which_all_is_held_back_is_at_its_end():
+    shares = Shares()
+    shares.learn(look(waiting(BIG, fresh=5)))
+    (wish,) = shares.choose(10, NOW)
+
+    shares.took([wish], held(wish, 5))
+
+    assert shares.choose(10, NOW) == []

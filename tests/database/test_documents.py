@@ -30,7 +30,7 @@ def workspace(record, scope) -> Workspace:
     async def bind():
         return scope
 
-    return Workspace(Parts(record.app, Wakeup(), None, None, None, None), bind)
+    return Workspace(lambda: Parts(record.app, Wakeup(), None, None, None, None, None), bind)
 
 
 ARTICLE = {"title": "Refunds", "status": "draft", "tags": ["legal"]}

@@ -104,7 +104,7 @@ def _texts(catalogue: Path) -> Iterator[str]:
     try:
         with catalogue.open("rb") as file:
             translated = gettext.GNUTranslations(file)._catalog
-    except (OSError, UnicodeDecodeError, ValueError):
+    except (OSError, ValueError, LookupError):  # a catalogue that is damaged, or written oddly
         return
     for original, text in translated.items():
         plain = " ".join(_PLACEHOLDER.sub(" ", str(text)).split())

@@ -40,7 +40,8 @@ async def mood(given: octavo.Given) -> Sentiment:
 
 
 @octavo.component("shorten", version=1, cpu=True)
-def shorten(given: octavo.Given) -> Summary:
-    """The first letters, in a process."""
+def shorten(given: octavo.Given, config: Words) -> Summary:
+    """The first letters of the text, or of what the model has, in a process."""
     assert given.document is not None
-    return Summary(summary=given.document.body["text"][:7], ratio=0.5)
+    text = Path(given.files["words"]).read_text() if config.model else given.document.body["text"]
+    return Summary(summary=text[:7], ratio=0.5)

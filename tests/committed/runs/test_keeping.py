@@ -240,6 +240,19 @@ async def test_the_result_names_the_version_of_the_model_that_served_when_the_st
     assert run.steps[0].model == "desk@2"
 
 
+async def test_a_step_in_a_process_reads_the_files_of_its_model(desk):
+    """S0-160"""
+    await desk.models.register("desk", type="summarization", artifacts={"words": b"far away"})
+    await desk.models.promote("desk")
+    await desk.pipelines.put("far", [{"component": "shorten", "config": {"model": "desk"}}])
+    doc = await desk.documents.put("ticket", {"text": "refund"})
+
+    await desk.pipelines.run("far", doc.id)
+
+    (kept,) = await desk.results.of(doc.id)
+    assert (kept.value.summary, kept.made_by) == ("far awa", "desk@1")
+
+
 async def test_a_step_whose_model_serves_nowhere_fails_for_good_with_the_way_out(desk):
     await desk.models.register("desk", type="classification")
     await desk.pipelines.put("by-model", [{"component": "topic", "config": {"model": "desk"}}])

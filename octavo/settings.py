@@ -70,6 +70,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "`sentence-transformers:MODEL?dimensions=N`. Its key is in `engine_logins`."
         ),
     ] = "wordllama"
+    generator: Annotated[
+        str,
+        Meta(
+            description="What the component `generate` writes by: `local`, no language model but sentences of the "
+            "material, always the same; `openai:MODEL@https://HOST/v1`. Its key is in `engine_logins`."
+        ),
+    ] = "local"
     engine_logins: Annotated[
         str,
         Meta(

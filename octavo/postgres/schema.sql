@@ -13,6 +13,14 @@ CREATE TYPE octavo.actor_kind AS ENUM (
 
 ALTER TYPE octavo.actor_kind OWNER TO octavo_owner;
 
+CREATE TYPE octavo.catch_up AS ENUM (
+    'last',
+    'all',
+    'none'
+);
+
+ALTER TYPE octavo.catch_up OWNER TO octavo_owner;
+
 CREATE TYPE octavo.change AS ENUM (
     'created',
     'updated',
@@ -23,6 +31,11 @@ CREATE TYPE octavo.change AS ENUM (
 
 ALTER TYPE octavo.change OWNER TO octavo_owner;
 
+CREATE DOMAIN octavo.model_stage AS text
+	CONSTRAINT model_stage_check CHECK ((VALUE = ANY (ARRAY['training'::text, 'validation'::text, 'deployed'::text, 'deprecated'::text, 'failed'::text])));
+
+ALTER DOMAIN octavo.model_stage OWNER TO octavo_owner;
+
 CREATE DOMAIN octavo.organization AS uuid
 	CONSTRAINT one_organization_a_transaction CHECK (
 CASE
@@ -31,6 +44,21 @@ CASE
 END);
 
 ALTER DOMAIN octavo.organization OWNER TO octavo_owner;
+
+CREATE TYPE octavo.pinned_pipeline AS (
+	id uuid,
+	version integer,
+	max_attempts integer,
+	max_running integer,
+	max_running_per_key integer
+);
+
+ALTER TYPE octavo.pinned_pipeline OWNER TO octavo_owner;
+
+CREATE DOMAIN octavo.processing_type AS text
+	CONSTRAINT processing_type_check CHECK ((VALUE = ANY (ARRAY['classification'::text, 'sentiment'::text, 'topic_modeling'::text, 'summarization'::text, 'entity_extraction'::text, 'keyword_extraction'::text, 'embedding'::text])));
+
+ALTER DOMAIN octavo.processing_type OWNER TO octavo_owner;
 
 CREATE TYPE octavo.run_state AS ENUM (
     'queued',
@@ -113,6 +141,30 @@ CREATE FUNCTION octavo.body_hash(inner_pad bytea, outer_pad bytea, body jsonb) R
 
 ALTER FUNCTION octavo.body_hash(inner_pad bytea, outer_pad bytea, body jsonb) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.causing_run(organization uuid, causation text, OUT pipeline text, OUT trigger_depth smallint) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE ROWS 1
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    wanted uuid := substring(causation FROM
+        '^run-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?::|$)')::uuid;
+BEGIN
+    IF wanted IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT run.pipeline, run.trigger_depth FROM octavo.run AS run
+    WHERE run.organization_id = organization AND run.id = wanted;
+    IF NOT FOUND THEN
+        RETURN QUERY
+        SELECT ended.pipeline, ended.trigger_depth FROM octavo.run_history AS ended
+        WHERE ended.organization_id = organization AND ended.id = wanted;
+    END IF;
+END
+$_$;
+
+ALTER FUNCTION octavo.causing_run(organization uuid, causation text, OUT pipeline text, OUT trigger_depth smallint) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.changed_fields(before jsonb, after jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN (SELECT COALESCE(jsonb_agg(COALESCE(old.key, new.key) ORDER BY COALESCE(old.key, new.key)), '[]'::jsonb) AS "coalesce" FROM (jsonb_each(changed_fields.before) old(key, value) FULL JOIN jsonb_each(changed_fields.after) new(key, value) USING (key)) WHERE (old.value IS DISTINCT FROM new.value));
@@ -135,6 +187,17 @@ CREATE FUNCTION octavo.current_organization() RETURNS uuid
     RETURN (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid;
 
 ALTER FUNCTION octavo.current_organization() OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.document_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM octavo.start_runs_of(NEW, TG_OP = 'INSERT' OR OLD.deleted_at IS NOT NULL);
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION octavo.document_changed() OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.drop_vector_indexes(kept integer[]) RETURNS integer
     LANGUAGE plpgsql STRICT SECURITY DEFINER
@@ -262,6 +325,149 @@ $_$;
 
 ALTER FUNCTION octavo.index_vectors(shelf integer, dimensions integer) OWNER TO octavo_owner;
 
+CREATE TABLE octavo.document (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    namespace text NOT NULL,
+    type text NOT NULL,
+    name text,
+    version integer NOT NULL,
+    body_hash bytea,
+    previous_body_hash bytea,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    created_by_kind octavo.actor_kind NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    updated_by text NOT NULL,
+    updated_by_kind octavo.actor_kind NOT NULL,
+    deleted_at timestamp with time zone,
+    purged_at timestamp with time zone,
+    event_sequence bigint NOT NULL,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    schema_version smallint DEFAULT 0 NOT NULL,
+    expires_at timestamp with time zone,
+    watched boolean,
+    CONSTRAINT document_check CHECK ((updated_at >= created_at)),
+    CONSTRAINT document_check1 CHECK (((body_hash IS NULL) = (purged_at IS NOT NULL))),
+    CONSTRAINT document_check2 CHECK (((purged_at IS NULL) OR ((deleted_at IS NOT NULL) AND (name IS NULL) AND (metadata = '{}'::jsonb)))),
+    CONSTRAINT document_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
+    CONSTRAINT document_event_sequence_check CHECK ((event_sequence >= 1)),
+    CONSTRAINT document_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT document_name_check CHECK (((length(name) >= 1) AND (length(name) <= 500))),
+    CONSTRAINT document_namespace_check CHECK ((namespace ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT document_type_check CHECK ((type ~ '^[A-Za-z][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT document_updated_by_check CHECK (((length(updated_by) >= 1) AND (length(updated_by) <= 200))),
+    CONSTRAINT document_version_check CHECK ((version >= 1))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY octavo.document FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.document OWNER TO octavo_owner;
+
+CREATE TABLE octavo.run_trigger (
+    organization_id uuid NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    namespace text NOT NULL,
+    type text NOT NULL,
+    pipeline text NOT NULL,
+    pipeline_tag text,
+    pipeline_version integer,
+    on_created boolean NOT NULL,
+    on_updated boolean NOT NULL,
+    filter jsonb DEFAULT '{}'::jsonb NOT NULL,
+    body_condition jsonpath,
+    metadata_condition jsonpath,
+    priority smallint NOT NULL,
+    debounce_seconds double precision NOT NULL,
+    recursive boolean NOT NULL,
+    max_depth smallint NOT NULL,
+    is_paused boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text NOT NULL,
+    created_by_kind octavo.actor_kind NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    stopped_at timestamp with time zone,
+    stopped_reason text,
+    stopped_document_id uuid,
+    CONSTRAINT run_trigger_check CHECK ((on_created OR on_updated)),
+    CONSTRAINT run_trigger_check1 CHECK (((pipeline_tag IS NULL) OR (pipeline_version IS NULL))),
+    CONSTRAINT run_trigger_check2 CHECK (((stopped_at IS NULL) = (stopped_reason IS NULL))),
+    CONSTRAINT run_trigger_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
+    CONSTRAINT run_trigger_debounce_seconds_check CHECK (((debounce_seconds >= (0)::double precision) AND (debounce_seconds <= (86400)::double precision))),
+    CONSTRAINT run_trigger_filter_check CHECK ((jsonb_typeof(filter) = 'object'::text)),
+    CONSTRAINT run_trigger_max_depth_check CHECK (((max_depth >= 1) AND (max_depth <= 100))),
+    CONSTRAINT run_trigger_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT run_trigger_namespace_check CHECK ((namespace ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT run_trigger_pipeline_check CHECK (((length(pipeline) >= 1) AND (length(pipeline) <= 500))),
+    CONSTRAINT run_trigger_pipeline_version_check CHECK ((pipeline_version >= 1)),
+    CONSTRAINT run_trigger_priority_check CHECK (((priority >= 0) AND (priority <= 9))),
+    CONSTRAINT run_trigger_stopped_reason_check CHECK ((stopped_reason = ANY (ARRAY['depth'::text, 'pipeline'::text, 'quota'::text]))),
+    CONSTRAINT run_trigger_type_check CHECK ((type ~ '^[A-Za-z][A-Za-z0-9_.-]{0,99}$'::text))
+);
+
+ALTER TABLE ONLY octavo.run_trigger FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_trigger OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.insert_triggered(watching octavo.run_trigger, head octavo.document, depth integer, pinned octavo.pinned_pipeline, session text, correlation text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    cause text := 'document-' || head.id || ':' || head.event_sequence;
+BEGIN
+    WITH now AS MATERIALIZED (
+        -- The transaction has its xid before it draws a ticket: what is numbered below can be told to be final.
+        SELECT max(number) AS epoch, pg_current_xact_id() AS xid, clock_timestamp() AS moment FROM octavo.epoch
+    ),
+    stored AS (
+        INSERT INTO octavo.run (
+            organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority,
+            state, input, unique_key, ticket, max_attempts, max_running, max_running_per_key, created_at, actor,
+            actor_kind, session_id, correlation_id, causation_id, event_sequence, epoch, position_xid, position_id,
+            trigger, trigger_depth
+        )
+        SELECT
+            head.organization_id, octavo.new_id(), watching.pipeline, pinned.id, pinned.version, head.id,
+            head.version, watching.priority,
+            (CASE WHEN watching.debounce_seconds > 0 THEN 'delayed' ELSE 'queued' END)::octavo.run_state, '{}',
+            'trigger:' || watching.name || ':' || head.id || ':' || head.event_sequence,
+            nextval('octavo.run_ticket'), pinned.max_attempts, pinned.max_running, pinned.max_running_per_key,
+            now.moment, head.updated_by, head.updated_by_kind, session, coalesce(correlation, cause), cause, 1,
+            now.epoch, now.xid, nextval('octavo.event_position'), watching.name, depth
+        FROM now
+        RETURNING *
+    ),
+    queued AS (
+        INSERT INTO octavo.run_queue (organization_id, priority, id, run_id)
+        SELECT organization_id, priority, ticket, id FROM stored WHERE state = 'queued'
+    ),
+    delayed AS (
+        INSERT INTO octavo.run_delay (organization_id, run_id, due_at)
+        SELECT organization_id, id, created_at + make_interval(secs => watching.debounce_seconds)
+        FROM stored
+        WHERE state = 'delayed'
+    )
+    INSERT INTO octavo.event (
+        recorded_at, epoch, position_xid, id, organization_id, stream, sequence, type, document_id, version,
+        data, actor, actor_kind, session_id, correlation_id, causation_id
+    )
+    SELECT
+        created_at, epoch, position_xid, position_id, organization_id, 'run-' || id, 1, 'run.queued', document_id,
+        document_version,
+        jsonb_build_object(
+            'pipeline', pipeline, 'pipelineVersion', pipeline_version, 'priority', priority, 'trigger', trigger
+        ),
+        actor, actor_kind, session_id, correlation_id, causation_id
+    FROM stored;
+END
+$$;
+
+ALTER FUNCTION octavo.insert_triggered(watching octavo.run_trigger, head octavo.document, depth integer, pinned octavo.pinned_pipeline, session text, correlation text) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.keep_analytics_partitions(months_ahead integer) RETURNS SETOF text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -377,6 +583,107 @@ CREATE FUNCTION octavo.label_key(name text) RETURNS text
 
 ALTER FUNCTION octavo.label_key(name text) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.limited_runs(tickets bigint[], organizations uuid[], runs uuid[]) RETURNS TABLE(ticket bigint, priority smallint, lanes text[], lane text, at_most integer)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    -- Mostly none has one: then this is all.
+    PERFORM
+    FROM unnest(organizations, runs) AS queued (organization_id, run_id)
+    INNER JOIN octavo.run AS run ON run.organization_id = queued.organization_id AND run.id = queued.run_id
+    LEFT JOIN octavo.organization_profile AS profile ON profile.id = queued.organization_id
+    WHERE
+        run.max_running IS NOT NULL
+        OR (run.max_running_per_key IS NOT NULL AND run.concurrency IS NOT NULL)
+        OR octavo.whole_number(profile.settings, 'max_running') IS NOT NULL
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH wanted AS MATERIALIZED (
+        SELECT
+            queued.id, queued.organization_id, run.priority, run.pipeline_id, run.concurrency, run.max_running,
+            CASE WHEN run.concurrency IS NOT NULL THEN run.max_running_per_key END AS max_per_key,
+            octavo.whole_number(profile.settings, 'max_running') AS max_in_all
+        FROM unnest(tickets, organizations, runs) AS queued (id, organization_id, run_id)
+        INNER JOIN octavo.run AS run ON run.organization_id = queued.organization_id AND run.id = queued.run_id
+        LEFT JOIN octavo.organization_profile AS profile ON profile.id = queued.organization_id
+    ),
+    counted AS MATERIALIZED (
+        SELECT named.*, octavo.runs_under_way(named.organization_id, named.pipeline_id, named.concurrency) AS under_way
+        FROM (
+            SELECT organization_id, NULL::uuid AS pipeline_id, NULL::text AS concurrency
+            FROM wanted
+            WHERE max_in_all IS NOT NULL
+            UNION
+            SELECT organization_id, pipeline_id, NULL::text FROM wanted WHERE max_running IS NOT NULL
+            UNION
+            SELECT organization_id, pipeline_id, concurrency FROM wanted WHERE max_per_key IS NOT NULL
+            -- Whoever asks is alone: all ask in one order, so that nobody waits in the opposite one.
+            ORDER BY organization_id, pipeline_id, concurrency
+        ) AS named
+    ),
+    within_key AS MATERIALIZED (
+        SELECT
+            wanted.*,
+            coalesce(counted.under_way + row_number() OVER (
+                PARTITION BY wanted.organization_id, wanted.pipeline_id, wanted.concurrency
+                ORDER BY wanted.priority DESC, wanted.id
+            ) <= wanted.max_per_key, true) AS fits_key
+        FROM wanted
+        LEFT JOIN counted
+            ON counted.organization_id = wanted.organization_id
+            AND counted.pipeline_id = wanted.pipeline_id
+            AND counted.concurrency = wanted.concurrency
+    ),
+    within_pipeline AS MATERIALIZED (
+        SELECT
+            within_key.*,
+            coalesce(counted.under_way + row_number() OVER (
+                PARTITION BY within_key.organization_id, within_key.pipeline_id, within_key.fits_key
+                ORDER BY within_key.priority DESC, within_key.id
+            ) <= within_key.max_running, true) AS fits_pipeline
+        FROM within_key
+        LEFT JOIN counted
+            ON counted.organization_id = within_key.organization_id
+            AND counted.pipeline_id = within_key.pipeline_id
+            AND counted.concurrency IS NULL
+    ),
+    within_all AS MATERIALIZED (
+        SELECT
+            within_pipeline.*,
+            coalesce(counted.under_way + row_number() OVER (
+                PARTITION BY
+                    within_pipeline.organization_id, within_pipeline.fits_key AND within_pipeline.fits_pipeline
+                ORDER BY within_pipeline.priority DESC, within_pipeline.id
+            ) <= within_pipeline.max_in_all, true) AS fits_all
+        FROM within_pipeline
+        LEFT JOIN counted
+            ON counted.organization_id = within_pipeline.organization_id AND counted.pipeline_id IS NULL
+    )
+    SELECT
+        within_all.id, within_all.priority,
+        array_remove(ARRAY[
+            CASE WHEN max_in_all IS NOT NULL THEN '' END,
+            CASE WHEN max_running IS NOT NULL THEN pipeline_id::text END,
+            CASE WHEN max_per_key IS NOT NULL THEN concat_ws(':', pipeline_id, concurrency) END
+        ], NULL),
+        CASE
+            WHEN NOT fits_key THEN concat_ws(':', pipeline_id, concurrency)
+            WHEN NOT fits_pipeline THEN pipeline_id::text
+            WHEN NOT fits_all THEN ''
+        END,
+        CASE WHEN NOT fits_key THEN max_per_key WHEN NOT fits_pipeline THEN max_running ELSE max_in_all END
+    FROM within_all
+    WHERE coalesce(max_in_all, max_running, max_per_key) IS NOT NULL;
+END
+$$;
+
+ALTER FUNCTION octavo.limited_runs(tickets bigint[], organizations uuid[], runs uuid[]) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.lock_document(organization uuid, wanted uuid, OUT id uuid, OUT version integer, OUT body_hash bytea, OUT body jsonb, OUT metadata jsonb, OUT deleted boolean) RETURNS SETOF record
     LANGUAGE plpgsql ROWS 1
     AS $$
@@ -402,6 +709,22 @@ CREATE FUNCTION octavo.loosened(query tsquery) RETURNS tsquery
     RETURN (regexp_replace((query)::text, ' <(-|\d+)> '::text, ' & '::text, 'g'::text))::tsquery;
 
 ALTER FUNCTION octavo.loosened(query tsquery) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.may_start(organization uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    quota integer := (
+        SELECT octavo.whole_number(profile.settings, 'runs_per_day')
+        FROM octavo.organization_profile AS profile
+        WHERE profile.id = organization
+    );
+BEGIN
+    RETURN quota IS NULL OR octavo.take_quota(organization, quota, 1);
+END
+$$;
+
+ALTER FUNCTION octavo.may_start(organization uuid) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.merge_patch(target jsonb, patch jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -508,6 +831,20 @@ $$;
 
 ALTER FUNCTION octavo.neighbours(organization uuid, start uuid, types text[], outwards boolean, inwards boolean, depth integer, most integer) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.new_id() RETURNS uuid
+    LANGUAGE plpgsql PARALLEL SAFE
+    AS $$
+DECLARE
+    bytes bytea := uuid_send(gen_random_uuid());
+    milliseconds bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
+BEGIN
+    bytes := overlay(bytes PLACING substring(int8send(milliseconds) FROM 3) FROM 1 FOR 6);
+    RETURN encode(set_byte(bytes, 6, 112 + get_byte(bytes, 6) % 16), 'hex')::uuid;
+END
+$$;
+
+ALTER FUNCTION octavo.new_id() OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.operate(operator text, field text, current jsonb, operand jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $_$
@@ -541,6 +878,46 @@ END
 $_$;
 
 ALTER FUNCTION octavo.operate(operator text, field text, current jsonb, operand jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.pinned_by(watching octavo.run_trigger) RETURNS octavo.pinned_pipeline
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    pinned octavo.pinned_pipeline;
+BEGIN
+    SELECT
+        named.id, version.number,
+        CASE WHEN jsonb_typeof(body.value -> 'retry' -> 'attempts') = 'number'
+            THEN least(greatest((body.value -> 'retry' -> 'attempts')::integer, 1), 100) ELSE 1 END,
+        octavo.whole_number(body.value, 'max_running'), octavo.whole_number(body.value, 'max_running_per_key')
+    INTO pinned
+    FROM octavo.document AS named
+    INNER JOIN octavo.version AS version
+        ON version.organization_id = named.organization_id
+        AND version.document_id = named.id
+        AND version.number = CASE
+            WHEN watching.pipeline_version IS NOT NULL THEN watching.pipeline_version
+            WHEN watching.pipeline_tag IS NULL THEN named.version
+            ELSE (
+                SELECT tag.version FROM octavo.tag AS tag
+                WHERE tag.organization_id = named.organization_id AND tag.document_id = named.id
+                    AND tag.name = watching.pipeline_tag
+            )
+        END
+    INNER JOIN octavo.body AS body
+        ON body.organization_id = named.organization_id AND body.hash = version.body_hash
+    INNER JOIN octavo.body AS newest
+        ON newest.organization_id = named.organization_id AND newest.hash = named.body_hash
+    WHERE named.organization_id = watching.organization_id AND named.namespace = 'octavo'
+        AND named.type = 'octavo.pipeline' AND named.name = watching.pipeline AND named.deleted_at IS NULL
+        -- A version that is not active is not started, and no other one while the newest is not.
+        AND (body.value -> 'is_active') IS DISTINCT FROM 'false'::jsonb
+        AND (newest.value -> 'is_active') IS DISTINCT FROM 'false'::jsonb;
+    RETURN pinned;
+END
+$$;
+
+ALTER FUNCTION octavo.pinned_by(watching octavo.run_trigger) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.project(target jsonb, fields jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -599,6 +976,75 @@ $$;
 
 ALTER FUNCTION octavo.put_at(target jsonb, path text[], value jsonb) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.redirect_run(watching octavo.run_trigger, head octavo.document, depth integer, pinned octavo.pinned_pipeline) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    long interval := make_interval(secs => greatest(60, 10 * watching.debounce_seconds));
+    waiting record;
+    since timestamptz;
+BEGIN
+    SELECT run.id, run.ticket, run.state, run.created_at INTO waiting
+    FROM octavo.run AS run
+    WHERE run.organization_id = head.organization_id AND run.document_id = head.id
+        AND run.trigger = watching.name AND run.pipeline = watching.pipeline AND run.priority = watching.priority
+        AND run.state IN ('queued', 'delayed') AND run.fence = 0 AND run.created_at > clock_timestamp() - long
+    -- By what no index has in order: those of the document are few, those of the organization are not.
+    ORDER BY run.created_at DESC, run.id DESC
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN false;
+    ELSIF waiting.state = 'delayed' THEN
+        UPDATE octavo.run_delay AS ticket
+        SET due_at = least(
+            clock_timestamp() + make_interval(secs => watching.debounce_seconds), waiting.created_at + long
+        )
+        WHERE ticket.organization_id = head.organization_id AND ticket.run_id = (
+            SELECT free.run_id FROM octavo.run_delay AS free
+            WHERE free.organization_id = head.organization_id AND free.run_id = waiting.id
+            FOR UPDATE SKIP LOCKED
+        );
+    ELSE
+        DELETE FROM octavo.run_queue AS ticket
+        WHERE ticket.organization_id = head.organization_id AND ticket.run_id = waiting.id AND ticket.id = (
+            SELECT free.id FROM octavo.run_queue AS free
+            WHERE free.organization_id = head.organization_id AND free.id = waiting.ticket
+            FOR UPDATE SKIP LOCKED
+        )
+        RETURNING ticket.queued_at INTO since;
+        IF NOT FOUND THEN
+            -- A limit holds it back: its place there depends on no number.
+            PERFORM FROM octavo.run_held AS held
+            WHERE held.organization_id = head.organization_id AND held.run_id = waiting.id
+            FOR UPDATE SKIP LOCKED;
+        END IF;
+    END IF;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE octavo.run AS stored
+    SET
+        document_version = head.version,
+        pipeline_id = pinned.id,
+        pipeline_version = pinned.version,
+        max_attempts = pinned.max_attempts,
+        max_running = pinned.max_running,
+        max_running_per_key = pinned.max_running_per_key,
+        trigger_depth = greatest(stored.trigger_depth, depth),
+        ticket = CASE WHEN since IS NULL THEN stored.ticket ELSE nextval('octavo.run_ticket') END
+    WHERE stored.organization_id = head.organization_id AND stored.id = waiting.id;
+    IF since IS NOT NULL THEN
+        INSERT INTO octavo.run_queue (organization_id, priority, id, run_id, queued_at)
+        SELECT stored.organization_id, stored.priority, stored.ticket, stored.id, since
+        FROM octavo.run AS stored
+        WHERE stored.organization_id = head.organization_id AND stored.id = waiting.id;
+    END IF;
+    RETURN true;
+END
+$$;
+
+ALTER FUNCTION octavo.redirect_run(watching octavo.run_trigger, head octavo.document, depth integer, pinned octavo.pinned_pipeline) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.refuse_many(fields jsonb, scalars jsonpath, elements jsonpath, field text, most integer) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -640,6 +1086,30 @@ $$;
 
 ALTER FUNCTION octavo.require_index(name text) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.runs_under_way(organization uuid, pipeline uuid, key text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(concat_ws(':', 'octavo.runs', organization, pipeline, key), 0));
+    RETURN CASE
+        WHEN pipeline IS NULL THEN (
+            SELECT count(*) FROM octavo.run_lease AS lease WHERE lease.organization_id = organization
+        )
+        WHEN key IS NULL THEN (
+            SELECT count(*) FROM octavo.run_lease AS lease
+            WHERE lease.organization_id = organization AND lease.pipeline_id = pipeline
+        )
+        ELSE (
+            SELECT count(*) FROM octavo.run_lease AS lease
+            WHERE lease.organization_id = organization AND lease.pipeline_id = pipeline AND lease.concurrency = key
+        )
+    END;
+END
+$$;
+
+ALTER FUNCTION octavo.runs_under_way(organization uuid, pipeline uuid, key text) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.settle_search() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -656,6 +1126,144 @@ CREATE FUNCTION octavo.sort_value(fields jsonb, scalars jsonpath, place jsonpath
     RETURN COALESCE(jsonb_path_query_first(fields, scalars, '{}'::jsonb, true), (CASE WHEN jsonb_path_exists(fields, place, '{}'::jsonb, true) THEN 'null'::text ELSE '[]'::text END)::jsonb);
 
 ALTER FUNCTION octavo.sort_value(fields jsonb, scalars jsonpath, place jsonpath) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.start_runs_of(head octavo.document, arrived boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    watching octavo.run_trigger;
+    change record;
+    writer record;
+    pinned octavo.pinned_pipeline;
+    depth integer;
+BEGIN
+    SELECT fact.session_id, fact.correlation_id, fact.causation_id INTO change
+    FROM octavo.event AS fact
+    WHERE fact.organization_id = head.organization_id AND fact.recorded_at = head.updated_at
+        AND fact.position_xid = head.position_xid AND fact.id = head.position_id;
+    SELECT run.pipeline, run.trigger_depth INTO writer
+    FROM octavo.causing_run(head.organization_id, change.causation_id) AS run;
+    depth := coalesce(writer.trigger_depth, 0) + 1;
+    FOR watching IN
+        SELECT * FROM octavo.run_trigger AS known
+        WHERE known.organization_id = head.organization_id AND known.type = head.type
+            AND known.namespace = head.namespace AND NOT known.is_paused
+            AND CASE WHEN arrived THEN known.on_created ELSE known.on_updated END
+            AND (known.recursive OR known.pipeline IS DISTINCT FROM writer.pipeline)
+        ORDER BY known.name
+    LOOP
+        CONTINUE WHEN NOT octavo.trigger_holds(watching, head);
+        pinned := octavo.pinned_by(watching);
+        CASE
+            WHEN depth > watching.max_depth THEN
+                PERFORM octavo.stop_trigger(watching, head, 'depth', depth);
+            WHEN pinned.id IS NULL THEN
+                PERFORM octavo.stop_trigger(watching, head, 'pipeline', depth);
+            WHEN octavo.redirect_run(watching, head, depth, pinned) THEN
+                CONTINUE;
+            WHEN NOT octavo.may_start(head.organization_id) THEN
+                PERFORM octavo.stop_trigger(watching, head, 'quota', depth);
+            ELSE
+                PERFORM octavo.insert_triggered(
+                    watching, head, depth, pinned, change.session_id, change.correlation_id
+                );
+        END CASE;
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION octavo.start_runs_of(head octavo.document, arrived boolean) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.stop_trigger(watching octavo.run_trigger, head octavo.document, reason text, depth integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    WITH now AS (SELECT max(number) AS epoch, pg_current_xact_id() AS xid FROM octavo.epoch),
+    placed AS (
+        UPDATE octavo.document AS stored
+        SET
+            event_sequence = stored.event_sequence + 1,
+            epoch = now.epoch,
+            position_xid = CASE
+                WHEN stored.epoch = now.epoch THEN greatest(stored.position_xid, now.xid) ELSE now.xid
+            END,
+            position_id = nextval('octavo.event_position')
+        FROM now
+        WHERE stored.organization_id = head.organization_id AND stored.id = head.id
+        RETURNING stored.*
+    )
+    INSERT INTO octavo.event (
+        recorded_at, epoch, position_xid, id, organization_id, stream, sequence, type, document_id, version, data,
+        actor, actor_kind, causation_id
+    )
+    SELECT
+        clock_timestamp(), epoch, position_xid, position_id, organization_id, 'document-' || id, event_sequence,
+        'trigger.stopped', id, version,
+        jsonb_build_object(
+            'trigger', watching.name, 'pipeline', watching.pipeline, 'reason', reason, 'depth', depth
+        ),
+        'octavo', 'system'::octavo.actor_kind, 'document-' || head.id || ':' || head.event_sequence
+    FROM placed;
+
+    UPDATE octavo.run_trigger AS told
+    SET stopped_at = clock_timestamp(), stopped_reason = reason, stopped_document_id = head.id
+    WHERE told.organization_id = head.organization_id AND told.name = (
+        SELECT free.name FROM octavo.run_trigger AS free
+        WHERE free.organization_id = head.organization_id AND free.name = watching.name
+        FOR UPDATE SKIP LOCKED
+    );
+END
+$$;
+
+ALTER FUNCTION octavo.stop_trigger(watching octavo.run_trigger, head octavo.document, reason text, depth integer) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.take_quota(organization uuid, quota bigint, runs bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    today date;
+    before bigint;
+BEGIN
+    IF runs <= 0 THEN
+        RETURN true;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended(concat_ws(':', 'octavo.quota', organization), 0));
+    today := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    before := coalesce((
+        SELECT counted.started FROM octavo.run_quota AS counted
+        WHERE counted.organization_id = organization AND counted.day = today
+        ORDER BY counted.started DESC LIMIT 1
+    ), 0);
+    IF before + runs > quota THEN
+        RETURN false;
+    END IF;
+    INSERT INTO octavo.run_quota (organization_id, day, started) VALUES (organization, today, before + runs);
+    RETURN true;
+END
+$$;
+
+ALTER FUNCTION octavo.take_quota(organization uuid, quota bigint, runs bigint) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.trigger_holds(watching octavo.run_trigger, head octavo.document) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    IF watching.metadata_condition IS NOT NULL AND (head.metadata @@ watching.metadata_condition) IS NOT TRUE THEN
+        RETURN false;
+    ELSIF watching.body_condition IS NULL THEN
+        RETURN true;
+    END IF;
+    RETURN EXISTS (
+        SELECT FROM octavo.body AS stored
+        WHERE stored.organization_id = head.organization_id AND stored.hash = head.body_hash
+            AND (stored.value @@ watching.body_condition) IS TRUE
+    );
+END
+$$;
+
+ALTER FUNCTION octavo.trigger_holds(watching octavo.run_trigger, head octavo.document) OWNER TO octavo_owner;
 
 CREATE FUNCTION octavo.unique_value(fields jsonb, place jsonpath) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -683,6 +1291,33 @@ END
 $$;
 
 ALTER FUNCTION octavo.unpacked_bytes(value jsonb) OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.watch_types() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    organization uuid := coalesce(NEW.organization_id, OLD.organization_id);
+BEGIN
+    -- One after the other: each sees what those before it have left.
+    PERFORM FROM octavo.organization_profile AS profile WHERE profile.id = organization FOR NO KEY UPDATE;
+    UPDATE octavo.organization_profile AS profile
+    SET watched_types = (
+        SELECT array_agg(DISTINCT known.type)
+        FROM octavo.run_trigger AS known
+        WHERE known.organization_id = organization AND NOT known.is_paused
+    )
+    WHERE profile.id = organization;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION octavo.watch_types() OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.whole_number(given jsonb, name text) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (jsonb_typeof((given -> name)) = 'number'::text) THEN (LEAST(GREATEST(trunc(((given -> name))::numeric), (0)::numeric), (2147483647)::numeric))::integer ELSE NULL::integer END;
+
+ALTER FUNCTION octavo.whole_number(given jsonb, name text) OWNER TO octavo_owner;
 
 CREATE AGGREGATE octavo.all_of(tsquery) (
     SFUNC = tsquery_and,
@@ -889,6 +1524,76 @@ WITH (fillfactor='50');
 
 ALTER TABLE octavo.backfill OWNER TO octavo_owner;
 
+CREATE TABLE octavo.batch (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text,
+    description text DEFAULT ''::text NOT NULL,
+    key text,
+    request bytea NOT NULL,
+    pipeline text NOT NULL,
+    pipeline_id uuid NOT NULL,
+    pipeline_version integer NOT NULL,
+    priority smallint NOT NULL,
+    input jsonb NOT NULL,
+    asked jsonb NOT NULL,
+    cursor text DEFAULT ''::text NOT NULL,
+    filled_at timestamp with time zone,
+    error jsonb,
+    cancelled_at timestamp with time zone,
+    settled_at timestamp with time zone,
+    reopened integer DEFAULT 0 NOT NULL,
+    completed integer,
+    failed integer,
+    cancelled integer,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    purged_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor text NOT NULL,
+    actor_kind octavo.actor_kind NOT NULL,
+    session_id text,
+    correlation_id text,
+    causation_id text,
+    event_sequence bigint NOT NULL,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    CONSTRAINT batch_asked_check CHECK ((jsonb_typeof(asked) = 'object'::text)),
+    CONSTRAINT batch_check CHECK (((settled_at IS NULL) OR (filled_at IS NOT NULL))),
+    CONSTRAINT batch_check1 CHECK (((cancelled_at IS NULL) OR (filled_at IS NOT NULL))),
+    CONSTRAINT batch_check2 CHECK ((((completed IS NULL) = (failed IS NULL)) AND ((completed IS NULL) = (cancelled IS NULL)))),
+    CONSTRAINT batch_check3 CHECK (((completed IS NULL) OR (settled_at IS NOT NULL))),
+    CONSTRAINT batch_check4 CHECK (((purged_at IS NULL) OR (completed IS NOT NULL))),
+    CONSTRAINT batch_description_check CHECK ((length(description) <= 2000)),
+    CONSTRAINT batch_event_sequence_check CHECK ((event_sequence >= 1)),
+    CONSTRAINT batch_input_check CHECK ((jsonb_typeof(input) = 'object'::text)),
+    CONSTRAINT batch_key_check CHECK (((length(key) >= 1) AND (length(key) <= 200))),
+    CONSTRAINT batch_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT batch_pipeline_check CHECK (((length(pipeline) >= 1) AND (length(pipeline) <= 500))),
+    CONSTRAINT batch_pipeline_version_check CHECK ((pipeline_version >= 1)),
+    CONSTRAINT batch_priority_check CHECK (((priority >= 0) AND (priority <= 9))),
+    CONSTRAINT batch_reopened_check CHECK ((reopened >= 0))
+);
+
+ALTER TABLE ONLY octavo.batch FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.batch OWNER TO octavo_owner;
+
+CREATE TABLE octavo.batch_list (
+    organization_id uuid NOT NULL,
+    batch_id uuid NOT NULL,
+    place integer NOT NULL,
+    documents uuid[] NOT NULL,
+    CONSTRAINT batch_list_documents_check CHECK (((cardinality(documents) >= 1) AND (cardinality(documents) <= 10000))),
+    CONSTRAINT batch_list_place_check CHECK ((place >= 1))
+);
+
+ALTER TABLE ONLY octavo.batch_list FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.batch_list OWNER TO octavo_owner;
+
 CREATE TABLE octavo.body (
     organization_id uuid NOT NULL,
     hash bytea NOT NULL,
@@ -933,48 +1638,6 @@ ALTER TABLE ONLY octavo.content FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.content OWNER TO octavo_owner;
 
-CREATE TABLE octavo.document (
-    organization_id uuid NOT NULL,
-    id uuid NOT NULL,
-    namespace text NOT NULL,
-    type text NOT NULL,
-    name text,
-    version integer NOT NULL,
-    body_hash bytea,
-    previous_body_hash bytea,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    created_by text NOT NULL,
-    created_by_kind octavo.actor_kind NOT NULL,
-    updated_at timestamp with time zone NOT NULL,
-    updated_by text NOT NULL,
-    updated_by_kind octavo.actor_kind NOT NULL,
-    deleted_at timestamp with time zone,
-    purged_at timestamp with time zone,
-    event_sequence bigint NOT NULL,
-    epoch integer NOT NULL,
-    position_xid xid8 NOT NULL,
-    position_id bigint NOT NULL,
-    schema_version smallint DEFAULT 0 NOT NULL,
-    expires_at timestamp with time zone,
-    CONSTRAINT document_check CHECK ((updated_at >= created_at)),
-    CONSTRAINT document_check1 CHECK (((body_hash IS NULL) = (purged_at IS NOT NULL))),
-    CONSTRAINT document_check2 CHECK (((purged_at IS NULL) OR ((deleted_at IS NOT NULL) AND (name IS NULL) AND (metadata = '{}'::jsonb)))),
-    CONSTRAINT document_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
-    CONSTRAINT document_event_sequence_check CHECK ((event_sequence >= 1)),
-    CONSTRAINT document_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT document_name_check CHECK (((length(name) >= 1) AND (length(name) <= 500))),
-    CONSTRAINT document_namespace_check CHECK ((namespace ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'::text)),
-    CONSTRAINT document_type_check CHECK ((type ~ '^[A-Za-z][A-Za-z0-9_.-]{0,99}$'::text)),
-    CONSTRAINT document_updated_by_check CHECK (((length(updated_by) >= 1) AND (length(updated_by) <= 200))),
-    CONSTRAINT document_version_check CHECK ((version >= 1))
-)
-WITH (fillfactor='80');
-
-ALTER TABLE ONLY octavo.document FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE octavo.document OWNER TO octavo_owner;
-
 CREATE TABLE octavo.document_filter (
     organization_id uuid NOT NULL,
     document_id uuid NOT NULL,
@@ -989,6 +1652,7 @@ CREATE TABLE octavo.document_filter (
     fields jsonb NOT NULL,
     metadata jsonb NOT NULL
 );
+ALTER TABLE ONLY octavo.document_filter ALTER COLUMN organization_id SET (n_distinct=20);
 
 ALTER TABLE ONLY octavo.document_filter FORCE ROW LEVEL SECURITY;
 
@@ -1257,6 +1921,68 @@ CREATE TABLE octavo.migration (
 
 ALTER TABLE octavo.migration OWNER TO octavo_owner;
 
+CREATE TABLE octavo.model_artifact (
+    organization_id uuid NOT NULL,
+    model_id uuid NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    sha256 bytea NOT NULL,
+    blob text NOT NULL,
+    bytes bigint NOT NULL,
+    CONSTRAINT model_artifact_blob_check CHECK (((length(blob) >= 1) AND (length(blob) <= 1000))),
+    CONSTRAINT model_artifact_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT model_artifact_name_check CHECK ((name ~ '^[a-z][a-z0-9_.-]{0,62}$'::text)),
+    CONSTRAINT model_artifact_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
+ALTER TABLE ONLY octavo.model_artifact FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.model_artifact OWNER TO octavo_owner;
+
+CREATE TABLE octavo.model_deployment (
+    organization_id uuid NOT NULL,
+    model_id uuid NOT NULL,
+    environment text NOT NULL,
+    version integer NOT NULL,
+    stage octavo.model_stage DEFAULT 'deployed'::text NOT NULL,
+    previous_version integer,
+    deployed_at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    actor_kind octavo.actor_kind NOT NULL,
+    checked_at timestamp with time zone,
+    is_healthy boolean,
+    health text,
+    CONSTRAINT model_deployment_check CHECK (((checked_at IS NULL) = (is_healthy IS NULL))),
+    CONSTRAINT model_deployment_environment_check CHECK ((environment ~ '^[a-z][a-z0-9_-]{0,62}$'::text)),
+    CONSTRAINT model_deployment_health_check CHECK ((length(health) <= 500)),
+    CONSTRAINT model_deployment_stage_check CHECK (((stage)::text = 'deployed'::text))
+);
+
+ALTER TABLE ONLY octavo.model_deployment FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.model_deployment OWNER TO octavo_owner;
+
+CREATE TABLE octavo.model_version (
+    organization_id uuid NOT NULL,
+    model_id uuid NOT NULL,
+    version integer NOT NULL,
+    type octavo.processing_type NOT NULL,
+    stage octavo.model_stage NOT NULL,
+    previous_stage octavo.model_stage,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deployed_at timestamp with time zone,
+    deprecated_at timestamp with time zone,
+    CONSTRAINT model_begins CHECK (((previous_stage IS NOT NULL) OR ((stage)::text = ANY (ARRAY['training'::text, 'validation'::text])))),
+    CONSTRAINT model_stage_follows CHECK (((previous_stage IS NULL) OR (((((((((previous_stage)::text = 'training'::text) AND ((stage)::text = 'validation'::text)) OR (((previous_stage)::text = 'training'::text) AND ((stage)::text = 'failed'::text))) OR (((previous_stage)::text = 'validation'::text) AND ((stage)::text = 'deployed'::text))) OR (((previous_stage)::text = 'validation'::text) AND ((stage)::text = 'deprecated'::text))) OR (((previous_stage)::text = 'validation'::text) AND ((stage)::text = 'failed'::text))) OR (((previous_stage)::text = 'deployed'::text) AND ((stage)::text = 'validation'::text))) OR (((previous_stage)::text = 'deprecated'::text) AND ((stage)::text = 'validation'::text))))),
+    CONSTRAINT model_version_check CHECK ((((stage)::text <> 'deployed'::text) OR (deployed_at IS NOT NULL))),
+    CONSTRAINT model_version_check1 CHECK ((((stage)::text = 'deprecated'::text) = (deprecated_at IS NOT NULL)))
+);
+
+ALTER TABLE ONLY octavo.model_version FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.model_version OWNER TO octavo_owner;
+
 CREATE TABLE octavo.organization_profile (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -1264,6 +1990,7 @@ CREATE TABLE octavo.organization_profile (
     outer_pad bytea NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    watched_types text[],
     CONSTRAINT organization_profile_inner_pad_check CHECK ((octet_length(inner_pad) = 64)),
     CONSTRAINT organization_profile_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9_.-]{0,62}$'::text)),
     CONSTRAINT organization_profile_outer_pad_check CHECK ((octet_length(outer_pad) = 64)),
@@ -1273,6 +2000,94 @@ CREATE TABLE octavo.organization_profile (
 ALTER TABLE ONLY octavo.organization_profile FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.organization_profile OWNER TO octavo_owner;
+
+CREATE TABLE octavo.query_consent (
+    organization_id uuid NOT NULL,
+    actor text NOT NULL,
+    actor_kind octavo.actor_kind NOT NULL,
+    days integer NOT NULL,
+    given_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT query_consent_actor_check CHECK (((length(actor) >= 1) AND (length(actor) <= 200))),
+    CONSTRAINT query_consent_days_check CHECK (((days >= 1) AND (days <= 3650)))
+);
+
+ALTER TABLE ONLY octavo.query_consent FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.query_consent OWNER TO octavo_owner;
+
+CREATE TABLE octavo.remembered_query (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    actor text NOT NULL,
+    actor_kind octavo.actor_kind NOT NULL,
+    text text NOT NULL,
+    mode text NOT NULL,
+    found integer NOT NULL,
+    model_name text,
+    model_version text,
+    embedding public.halfvec,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT remembered_query_check CHECK ((((embedding IS NULL) = (model_name IS NULL)) AND ((embedding IS NULL) = (model_version IS NULL)))),
+    CONSTRAINT remembered_query_check1 CHECK ((expires_at > asked_at)),
+    CONSTRAINT remembered_query_found_check CHECK ((found >= 0)),
+    CONSTRAINT remembered_query_mode_check CHECK ((mode = ANY (ARRAY['keyword'::text, 'semantic'::text, 'hybrid'::text]))),
+    CONSTRAINT remembered_query_text_check CHECK (((length(text) >= 1) AND (length(text) <= 10000)))
+);
+
+ALTER TABLE ONLY octavo.remembered_query FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.remembered_query OWNER TO octavo_owner;
+
+CREATE TABLE octavo.result (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    version integer NOT NULL,
+    fits_version integer NOT NULL,
+    type octavo.processing_type NOT NULL,
+    model text NOT NULL,
+    model_version text NOT NULL,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    options_key uuid GENERATED ALWAYS AS ((md5((options)::text))::uuid) STORED NOT NULL,
+    status octavo.run_state NOT NULL,
+    value jsonb,
+    error jsonb,
+    label text GENERATED ALWAYS AS ("left"(COALESCE((value ->> 'predicted_category'::text), (value ->> 'sentiment'::text), (value ->> 'dominant_topic'::text)), 500)) STORED,
+    score double precision GENERATED ALWAYS AS (
+CASE
+    WHEN (jsonb_typeof(COALESCE((value -> 'confidence'::text), (value -> 'dominant_topic_score'::text), (value -> 'ratio'::text))) = 'number'::text) THEN (COALESCE((value -> 'confidence'::text), (value -> 'dominant_topic_score'::text), (value -> 'ratio'::text)))::double precision
+    ELSE NULL::double precision
+END) STORED,
+    metrics jsonb DEFAULT '{}'::jsonb NOT NULL,
+    run_id uuid,
+    step text,
+    component text,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor text NOT NULL,
+    actor_kind octavo.actor_kind NOT NULL,
+    CONSTRAINT result_check CHECK ((fits_version >= version)),
+    CONSTRAINT result_check1 CHECK (((status = 'completed'::octavo.run_state) = (value IS NOT NULL))),
+    CONSTRAINT result_check2 CHECK (((status = 'failed'::octavo.run_state) = (error IS NOT NULL))),
+    CONSTRAINT result_check3 CHECK ((ended_at >= started_at)),
+    CONSTRAINT result_check4 CHECK (((run_id IS NULL) = (step IS NULL))),
+    CONSTRAINT result_component_check CHECK (((length(component) >= 1) AND (length(component) <= 100))),
+    CONSTRAINT result_error_check CHECK ((jsonb_typeof(error) = 'object'::text)),
+    CONSTRAINT result_metrics_check CHECK ((jsonb_typeof(metrics) = 'object'::text)),
+    CONSTRAINT result_model_check CHECK (((length(model) >= 1) AND (length(model) <= 500))),
+    CONSTRAINT result_model_version_check CHECK (((length(model_version) >= 1) AND (length(model_version) <= 100))),
+    CONSTRAINT result_options_check CHECK ((jsonb_typeof(options) = 'object'::text)),
+    CONSTRAINT result_status_check CHECK ((status = ANY (ARRAY['completed'::octavo.run_state, 'failed'::octavo.run_state]))),
+    CONSTRAINT result_step_check CHECK (((length(step) >= 1) AND (length(step) <= 100))),
+    CONSTRAINT result_value_check CHECK ((jsonb_typeof(value) = 'object'::text))
+);
+
+ALTER TABLE ONLY octavo.result FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.result OWNER TO octavo_owner;
 
 CREATE TABLE octavo.retention (
     organization_id uuid NOT NULL,
@@ -1320,6 +2135,13 @@ CREATE TABLE octavo.run (
     epoch integer NOT NULL,
     position_xid xid8 NOT NULL,
     position_id bigint NOT NULL,
+    batch_id uuid,
+    waits_for integer DEFAULT 0 NOT NULL,
+    max_running integer,
+    max_running_per_key integer,
+    concurrency text,
+    trigger text,
+    trigger_depth smallint DEFAULT 0 NOT NULL,
     CONSTRAINT run_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT run_check CHECK (((document_id IS NULL) = (document_version IS NULL))),
     CONSTRAINT run_check1 CHECK (((state <> 'running'::octavo.run_state) OR ((started_at IS NOT NULL) AND (fence >= 1)))),
@@ -1360,6 +2182,35 @@ ALTER TABLE ONLY octavo.run_delay FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.run_delay OWNER TO octavo_owner;
 
+CREATE TABLE octavo.run_dependency (
+    organization_id uuid NOT NULL,
+    needs uuid NOT NULL,
+    run_id uuid NOT NULL,
+    any_end boolean NOT NULL,
+    CONSTRAINT run_dependency_check CHECK ((needs <> run_id))
+);
+
+ALTER TABLE ONLY octavo.run_dependency FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_dependency OWNER TO octavo_owner;
+
+CREATE TABLE octavo.run_held (
+    organization_id uuid NOT NULL,
+    lane text NOT NULL COLLATE pg_catalog."C",
+    rank timestamp with time zone NOT NULL,
+    run_id uuid NOT NULL,
+    priority smallint NOT NULL,
+    queued_at timestamp with time zone NOT NULL,
+    at_most integer NOT NULL,
+    CONSTRAINT run_held_at_most_check CHECK ((at_most >= 0)),
+    CONSTRAINT run_held_lane_check CHECK ((length(lane) <= 240)),
+    CONSTRAINT run_held_priority_check CHECK (((priority >= 0) AND (priority <= 9)))
+);
+
+ALTER TABLE ONLY octavo.run_held FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_held OWNER TO octavo_owner;
+
 CREATE TABLE octavo.run_history (
     organization_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -1386,6 +2237,9 @@ CREATE TABLE octavo.run_history (
     epoch integer NOT NULL,
     position_xid xid8 NOT NULL,
     position_id bigint NOT NULL,
+    batch_id uuid,
+    trigger text,
+    trigger_depth smallint DEFAULT 0 NOT NULL,
     CONSTRAINT run_history_check CHECK (((state = 'completed'::octavo.run_state) = (output IS NOT NULL))),
     CONSTRAINT run_history_check1 CHECK (((ended_at >= created_at) AND (ended_at >= started_at))),
     CONSTRAINT run_history_state_check CHECK ((state = ANY (ARRAY['completed'::octavo.run_state, 'failed'::octavo.run_state, 'cancelled'::octavo.run_state]))),
@@ -1423,6 +2277,9 @@ CREATE TABLE octavo.run_history_default (
     epoch integer CONSTRAINT run_history_epoch_not_null NOT NULL,
     position_xid xid8 CONSTRAINT run_history_position_xid_not_null NOT NULL,
     position_id bigint CONSTRAINT run_history_position_id_not_null NOT NULL,
+    batch_id uuid,
+    trigger text,
+    trigger_depth smallint DEFAULT 0 CONSTRAINT run_history_trigger_depth_not_null NOT NULL,
     CONSTRAINT run_history_check CHECK (((state = 'completed'::octavo.run_state) = (output IS NOT NULL))),
     CONSTRAINT run_history_check1 CHECK (((ended_at >= created_at) AND (ended_at >= started_at))),
     CONSTRAINT run_history_state_check CHECK ((state = ANY (ARRAY['completed'::octavo.run_state, 'failed'::octavo.run_state, 'cancelled'::octavo.run_state]))),
@@ -1436,7 +2293,10 @@ CREATE TABLE octavo.run_lease (
     run_id uuid NOT NULL,
     worker_id uuid NOT NULL,
     fence bigint NOT NULL,
-    expires_at timestamp with time zone
+    expires_at timestamp with time zone,
+    pipeline_id uuid,
+    concurrency text,
+    progress jsonb
 );
 
 ALTER TABLE ONLY octavo.run_lease FORCE ROW LEVEL SECURITY;
@@ -1456,6 +2316,17 @@ ALTER TABLE ONLY octavo.run_queue FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.run_queue OWNER TO octavo_owner;
 
+CREATE TABLE octavo.run_quota (
+    organization_id uuid NOT NULL,
+    day date NOT NULL,
+    started bigint NOT NULL,
+    CONSTRAINT run_quota_started_check CHECK ((started >= 1))
+);
+
+ALTER TABLE ONLY octavo.run_quota FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_quota OWNER TO octavo_owner;
+
 CREATE TABLE octavo.run_step (
     organization_id uuid NOT NULL,
     run_id uuid NOT NULL,
@@ -1464,6 +2335,7 @@ CREATE TABLE octavo.run_step (
     output jsonb NOT NULL,
     started_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone NOT NULL,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT run_step_attempt_check CHECK ((attempt >= 1)),
     CONSTRAINT run_step_check CHECK ((ended_at >= started_at)),
     CONSTRAINT run_step_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
@@ -1497,6 +2369,60 @@ CREATE TABLE octavo.run_worker (
 WITH (fillfactor='50');
 
 ALTER TABLE octavo.run_worker OWNER TO octavo_owner;
+
+CREATE TABLE octavo.schedule (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    pipeline text NOT NULL,
+    tag text,
+    version integer,
+    document_id uuid,
+    input jsonb NOT NULL,
+    priority smallint NOT NULL,
+    cron text NOT NULL,
+    timezone text NOT NULL,
+    catch_up octavo.catch_up NOT NULL,
+    overlap boolean NOT NULL,
+    paused boolean DEFAULT false NOT NULL,
+    next_at timestamp with time zone,
+    last_at timestamp with time zone,
+    problem text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor text NOT NULL,
+    actor_kind octavo.actor_kind NOT NULL,
+    CONSTRAINT schedule_check CHECK ((paused = (next_at IS NULL))),
+    CONSTRAINT schedule_check1 CHECK (((tag IS NULL) OR (version IS NULL))),
+    CONSTRAINT schedule_cron_check CHECK (((length(cron) >= 1) AND (length(cron) <= 200))),
+    CONSTRAINT schedule_input_check CHECK ((jsonb_typeof(input) = 'object'::text)),
+    CONSTRAINT schedule_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT schedule_pipeline_check CHECK (((length(pipeline) >= 1) AND (length(pipeline) <= 500))),
+    CONSTRAINT schedule_priority_check CHECK (((priority >= 0) AND (priority <= 9))),
+    CONSTRAINT schedule_problem_check CHECK ((length(problem) <= 100)),
+    CONSTRAINT schedule_tag_check CHECK (((length(tag) >= 1) AND (length(tag) <= 100))),
+    CONSTRAINT schedule_timezone_check CHECK (((length(timezone) >= 1) AND (length(timezone) <= 100))),
+    CONSTRAINT schedule_version_check CHECK ((version >= 1))
+);
+
+ALTER TABLE ONLY octavo.schedule FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.schedule OWNER TO octavo_owner;
+
+CREATE TABLE octavo.schedule_firing (
+    organization_id uuid NOT NULL,
+    schedule_id uuid NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    fired_at timestamp with time zone NOT NULL,
+    run_id uuid,
+    problem text,
+    CONSTRAINT schedule_firing_check CHECK (((run_id IS NULL) <> (problem IS NULL))),
+    CONSTRAINT schedule_firing_problem_check CHECK ((length(problem) <= 100))
+);
+
+ALTER TABLE ONLY octavo.schedule_firing FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.schedule_firing OWNER TO octavo_owner;
 
 CREATE TABLE octavo.search_configuration (
     organization_id uuid NOT NULL,
@@ -1925,6 +2851,12 @@ ALTER TABLE ONLY octavo.application_migration
 ALTER TABLE ONLY octavo.backfill
     ADD CONSTRAINT backfill_pkey PRIMARY KEY (application, number);
 
+ALTER TABLE ONLY octavo.batch_list
+    ADD CONSTRAINT batch_list_pkey PRIMARY KEY (organization_id, batch_id, place);
+
+ALTER TABLE ONLY octavo.batch
+    ADD CONSTRAINT batch_pkey PRIMARY KEY (organization_id, id);
+
 ALTER TABLE ONLY octavo.body
     ADD CONSTRAINT body_pkey PRIMARY KEY (organization_id, hash);
 
@@ -1982,11 +2914,32 @@ ALTER TABLE ONLY octavo.migration
 ALTER TABLE ONLY octavo.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY octavo.model_artifact
+    ADD CONSTRAINT model_artifact_pkey PRIMARY KEY (organization_id, model_id, version, name);
+
+ALTER TABLE ONLY octavo.model_deployment
+    ADD CONSTRAINT model_deployment_pkey PRIMARY KEY (organization_id, model_id, environment);
+
+ALTER TABLE ONLY octavo.model_version
+    ADD CONSTRAINT model_version_pkey PRIMARY KEY (organization_id, model_id, version);
+
+ALTER TABLE ONLY octavo.model_version
+    ADD CONSTRAINT model_version_stage UNIQUE (organization_id, model_id, version, stage);
+
 ALTER TABLE ONLY octavo.organization_profile
     ADD CONSTRAINT organization_profile_name_key UNIQUE (name);
 
 ALTER TABLE ONLY octavo.organization_profile
     ADD CONSTRAINT organization_profile_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY octavo.query_consent
+    ADD CONSTRAINT query_consent_pkey PRIMARY KEY (organization_id, actor_kind, actor);
+
+ALTER TABLE ONLY octavo.remembered_query
+    ADD CONSTRAINT remembered_query_pkey PRIMARY KEY (organization_id, id);
+
+ALTER TABLE ONLY octavo.result
+    ADD CONSTRAINT result_pkey PRIMARY KEY (organization_id, document_id, version, type, model, model_version, options_key);
 
 ALTER TABLE ONLY octavo.retention
     ADD CONSTRAINT retention_pkey PRIMARY KEY (organization_id, prefix);
@@ -1997,6 +2950,12 @@ ALTER TABLE ONLY octavo.run_dead
 ALTER TABLE ONLY octavo.run_delay
     ADD CONSTRAINT run_delay_pkey PRIMARY KEY (organization_id, run_id);
 
+ALTER TABLE ONLY octavo.run_dependency
+    ADD CONSTRAINT run_dependency_pkey PRIMARY KEY (organization_id, needs, run_id);
+
+ALTER TABLE ONLY octavo.run_held
+    ADD CONSTRAINT run_held_pkey PRIMARY KEY (organization_id, run_id);
+
 ALTER TABLE ONLY octavo.run_history
     ADD CONSTRAINT run_history_pkey PRIMARY KEY (organization_id, id, ended_at);
 
@@ -2006,17 +2965,35 @@ ALTER TABLE ONLY octavo.run_history_default
 ALTER TABLE ONLY octavo.run_lease
     ADD CONSTRAINT run_lease_pkey PRIMARY KEY (organization_id, run_id);
 
+ALTER TABLE octavo.run
+    ADD CONSTRAINT run_limits CHECK (((max_running >= 0) AND (max_running_per_key >= 0) AND ((length(concurrency) >= 1) AND (length(concurrency) <= 200)))) NOT VALID;
+
 ALTER TABLE ONLY octavo.run
     ADD CONSTRAINT run_pkey PRIMARY KEY (organization_id, id);
 
 ALTER TABLE ONLY octavo.run_queue
     ADD CONSTRAINT run_queue_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY octavo.run_quota
+    ADD CONSTRAINT run_quota_pkey PRIMARY KEY (organization_id, day, started);
+
 ALTER TABLE ONLY octavo.run_step
     ADD CONSTRAINT run_step_pkey PRIMARY KEY (organization_id, run_id, name);
 
+ALTER TABLE ONLY octavo.run_trigger
+    ADD CONSTRAINT run_trigger_pkey PRIMARY KEY (organization_id, name);
+
+ALTER TABLE octavo.run
+    ADD CONSTRAINT run_waits CHECK (((waits_for >= 0) AND ((waits_for = 0) OR (state = 'delayed'::octavo.run_state)))) NOT VALID;
+
 ALTER TABLE ONLY octavo.run_worker
     ADD CONSTRAINT run_worker_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY octavo.schedule_firing
+    ADD CONSTRAINT schedule_firing_pkey PRIMARY KEY (organization_id, schedule_id, due_at);
+
+ALTER TABLE ONLY octavo.schedule
+    ADD CONSTRAINT schedule_pkey PRIMARY KEY (organization_id, name);
 
 ALTER TABLE ONLY octavo.search_configuration
     ADD CONSTRAINT search_configuration_pkey PRIMARY KEY (organization_id, configuration);
@@ -2085,6 +3062,12 @@ CREATE INDEX analytics_fact_type ON ONLY octavo.analytics_fact USING btree (orga
 
 CREATE INDEX analytics_fact_default_organization_id_type_time_idx ON octavo.analytics_fact_default USING btree (organization_id, type, "time");
 
+CREATE UNIQUE INDEX batch_key ON octavo.batch USING btree (organization_id, key) WHERE (key IS NOT NULL);
+
+CREATE INDEX batch_open ON octavo.batch USING btree (id) WHERE (settled_at IS NULL);
+
+CREATE INDEX batch_settled ON octavo.batch USING btree (organization_id, settled_at) WHERE ((settled_at IS NOT NULL) AND (purged_at IS NULL));
+
 CREATE INDEX content_sha256 ON octavo.content USING btree (organization_id, sha256);
 
 CREATE INDEX document_expiry ON octavo.document USING btree (expires_at, organization_id, id) WHERE ((expires_at IS NOT NULL) AND (deleted_at IS NULL));
@@ -2131,23 +3114,65 @@ CREATE INDEX link_of_type ON octavo.link USING btree (organization_id, type, cre
 
 CREATE INDEX link_target ON octavo.link USING btree (organization_id, target_id, type, source_id);
 
+CREATE INDEX model_artifact_sha256 ON octavo.model_artifact USING btree (organization_id, sha256);
+
+CREATE INDEX model_deployment_version ON octavo.model_deployment USING btree (organization_id, model_id, version, stage);
+
+CREATE INDEX model_version_deployed ON octavo.model_version USING btree (organization_id, stage, deployed_at);
+
+CREATE INDEX model_version_type ON octavo.model_version USING btree (organization_id, type, stage);
+
+CREATE INDEX remembered_query_actor ON octavo.remembered_query USING btree (organization_id, actor_kind, actor, id);
+
+CREATE INDEX remembered_query_expiry ON octavo.remembered_query USING btree (expires_at);
+
+CREATE INDEX result_failed ON octavo.result USING btree (organization_id, type, id) WHERE (status = 'failed'::octavo.run_state);
+
+CREATE UNIQUE INDEX result_id ON octavo.result USING btree (organization_id, id);
+
+CREATE INDEX result_label ON octavo.result USING btree (organization_id, type, label, id) INCLUDE (score) WHERE (label IS NOT NULL);
+
+CREATE INDEX result_of_model ON octavo.result USING btree (organization_id, model, model_version, id);
+
+CREATE INDEX result_of_type ON octavo.result USING btree (organization_id, type, id);
+
+CREATE INDEX run_batch ON octavo.run USING btree (organization_id, batch_id, id) WHERE (batch_id IS NOT NULL);
+
 CREATE INDEX run_dead_died ON octavo.run_dead USING btree (organization_id, died_at);
 
 CREATE INDEX run_delay_due ON octavo.run_delay USING btree (due_at);
 
 CREATE INDEX run_document ON octavo.run USING btree (organization_id, document_id) WHERE (document_id IS NOT NULL);
 
+CREATE INDEX run_held_lane ON octavo.run_held USING btree (organization_id, lane, rank);
+
+CREATE INDEX run_history_batch ON ONLY octavo.run_history USING btree (organization_id, batch_id, id) INCLUDE (state, started_at, ended_at) WHERE (batch_id IS NOT NULL);
+
 CREATE INDEX run_history_document ON ONLY octavo.run_history USING btree (organization_id, document_id) WHERE (document_id IS NOT NULL);
 
 CREATE INDEX run_history_default_organization_id_document_id_idx ON octavo.run_history_default USING btree (organization_id, document_id) WHERE (document_id IS NOT NULL);
 
+CREATE INDEX run_history_default_run_history_batch ON octavo.run_history_default USING btree (organization_id, batch_id, id) INCLUDE (state, started_at, ended_at) WHERE (batch_id IS NOT NULL);
+
 CREATE INDEX run_lease_expires ON octavo.run_lease USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX run_lease_limit ON octavo.run_lease USING btree (organization_id, pipeline_id, concurrency) WHERE (pipeline_id IS NOT NULL);
 
 CREATE INDEX run_lease_worker ON octavo.run_lease USING btree (worker_id);
 
 CREATE INDEX run_queue_order ON octavo.run_queue USING btree (organization_id, priority, id);
 
+CREATE INDEX run_quota_day ON octavo.run_quota USING btree (day);
+
+CREATE INDEX run_trigger_type ON octavo.run_trigger USING btree (organization_id, type) WHERE (NOT is_paused);
+
 CREATE UNIQUE INDEX run_unique_key ON octavo.run USING btree (organization_id, unique_key) WHERE (unique_key IS NOT NULL);
+
+CREATE INDEX schedule_due ON octavo.schedule USING btree (next_at) WHERE (next_at IS NOT NULL);
+
+CREATE INDEX schedule_firing_due ON octavo.schedule_firing USING btree (due_at);
+
+CREATE UNIQUE INDEX schedule_id ON octavo.schedule USING btree (organization_id, id);
 
 CREATE INDEX search_passage_titles ON octavo.search_passage USING gin (segment, titles) WHERE (titles IS NOT NULL);
 
@@ -2199,6 +3224,14 @@ ALTER INDEX octavo.run_history_document ATTACH PARTITION octavo.run_history_defa
 
 ALTER INDEX octavo.run_history_pkey ATTACH PARTITION octavo.run_history_default_pkey;
 
+ALTER INDEX octavo.run_history_batch ATTACH PARTITION octavo.run_history_default_run_history_batch;
+
+CREATE TRIGGER document_arrived AFTER INSERT ON octavo.document FOR EACH ROW WHEN ((new.watched AND (new.deleted_at IS NULL))) EXECUTE FUNCTION octavo.document_changed();
+
+CREATE TRIGGER document_changed AFTER UPDATE OF version ON octavo.document FOR EACH ROW WHEN ((new.watched AND (new.deleted_at IS NULL) AND (new.version <> old.version))) EXECUTE FUNCTION octavo.document_changed();
+
+CREATE TRIGGER run_trigger_changed AFTER INSERT OR DELETE OR UPDATE OF type, is_paused ON octavo.run_trigger FOR EACH ROW EXECUTE FUNCTION octavo.watch_types();
+
 ALTER TABLE ONLY octavo.content
     ADD CONSTRAINT content_organization_id_document_id_version_fkey FOREIGN KEY (organization_id, document_id, version) REFERENCES octavo.version(organization_id, document_id, number);
 
@@ -2223,8 +3256,29 @@ ALTER TABLE ONLY octavo.link
 ALTER TABLE ONLY octavo.link
     ADD CONSTRAINT link_organization_id_target_id_fkey FOREIGN KEY (organization_id, target_id) REFERENCES octavo.document(organization_id, id);
 
+ALTER TABLE ONLY octavo.model_artifact
+    ADD CONSTRAINT model_artifact_organization_id_model_id_version_fkey FOREIGN KEY (organization_id, model_id, version) REFERENCES octavo.model_version(organization_id, model_id, version) ON DELETE CASCADE;
+
+ALTER TABLE ONLY octavo.model_version
+    ADD CONSTRAINT model_of_version FOREIGN KEY (organization_id, model_id, version) REFERENCES octavo.version(organization_id, document_id, number) ON DELETE CASCADE;
+
+ALTER TABLE ONLY octavo.remembered_query
+    ADD CONSTRAINT remembered_query_consent FOREIGN KEY (organization_id, actor_kind, actor) REFERENCES octavo.query_consent(organization_id, actor_kind, actor) ON DELETE CASCADE;
+
+ALTER TABLE ONLY octavo.result
+    ADD CONSTRAINT result_of_version FOREIGN KEY (organization_id, document_id, version) REFERENCES octavo.version(organization_id, document_id, number) ON DELETE CASCADE;
+
 ALTER TABLE ONLY octavo.retention
     ADD CONSTRAINT retention_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES octavo.organization_profile(id);
+
+ALTER TABLE ONLY octavo.run_trigger
+    ADD CONSTRAINT run_trigger_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES octavo.organization_profile(id);
+
+ALTER TABLE ONLY octavo.schedule_firing
+    ADD CONSTRAINT schedule_firing_organization_id_schedule_id_fkey FOREIGN KEY (organization_id, schedule_id) REFERENCES octavo.schedule(organization_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY octavo.model_deployment
+    ADD CONSTRAINT serves_deployed FOREIGN KEY (organization_id, model_id, version, stage) REFERENCES octavo.model_version(organization_id, model_id, version, stage) ON DELETE CASCADE;
 
 ALTER TABLE ONLY octavo.snapshot
     ADD CONSTRAINT snapshot_organization_id_stream_fkey FOREIGN KEY (organization_id, stream) REFERENCES octavo.stream(organization_id, name) ON DELETE CASCADE;
@@ -2250,6 +3304,10 @@ ALTER TABLE octavo.analytics_member ENABLE ROW LEVEL SECURITY;
 ALTER TABLE octavo.analytics_parked ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.analytics_total ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.batch ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.batch_list ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.body ENABLE ROW LEVEL SECURITY;
 
@@ -2277,6 +3335,12 @@ CREATE POLICY lookup ON octavo.document_filter FOR SELECT TO octavo_lookup USING
 
 CREATE POLICY lookup ON octavo.search_passage FOR SELECT TO octavo_lookup USING (true);
 
+ALTER TABLE octavo.model_artifact ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.model_deployment ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.model_version ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY organization ON octavo.analytics_classed TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.analytics_fact TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
@@ -2286,6 +3350,10 @@ CREATE POLICY organization ON octavo.analytics_member TO octavo_app USING ((orga
 CREATE POLICY organization ON octavo.analytics_parked TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.analytics_total TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.batch TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.batch_list TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.body TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
@@ -2309,7 +3377,19 @@ CREATE POLICY organization ON octavo.link TO octavo_app USING ((organization_id 
 
 CREATE POLICY organization ON octavo.link_type TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
+CREATE POLICY organization ON octavo.model_artifact TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.model_deployment TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.model_version TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
 CREATE POLICY organization ON octavo.organization_profile TO octavo_app USING ((id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.query_consent TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.remembered_query TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.result TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.retention TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
@@ -2319,13 +3399,25 @@ CREATE POLICY organization ON octavo.run_dead TO octavo_app USING ((organization
 
 CREATE POLICY organization ON octavo.run_delay TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
+CREATE POLICY organization ON octavo.run_dependency TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.run_held TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
 CREATE POLICY organization ON octavo.run_history TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.run_lease TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.run_queue TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
+CREATE POLICY organization ON octavo.run_quota TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
 CREATE POLICY organization ON octavo.run_step TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.run_trigger TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.schedule TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.schedule_firing TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.search_configuration TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
@@ -2363,6 +3455,12 @@ CREATE POLICY organization ON octavo.version TO octavo_app USING ((organization_
 
 ALTER TABLE octavo.organization_profile ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE octavo.query_consent ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.remembered_query ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.result ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE octavo.retention ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.run ENABLE ROW LEVEL SECURITY;
@@ -2371,13 +3469,25 @@ ALTER TABLE octavo.run_dead ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.run_delay ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE octavo.run_dependency ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_held ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE octavo.run_history ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.run_lease ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.run_queue ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE octavo.run_quota ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE octavo.run_step ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_trigger ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.schedule ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.schedule_firing ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.search_configuration ENABLE ROW LEVEL SECURITY;
 
@@ -2409,6 +3519,10 @@ CREATE POLICY system ON octavo.analytics_parked TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.analytics_total TO octavo_system USING (true);
 
+CREATE POLICY system ON octavo.batch TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.batch_list TO octavo_system USING (true);
+
 CREATE POLICY system ON octavo.body TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.content TO octavo_system USING (true);
@@ -2431,7 +3545,19 @@ CREATE POLICY system ON octavo.link TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.link_type TO octavo_system USING (true);
 
+CREATE POLICY system ON octavo.model_artifact TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.model_deployment TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.model_version TO octavo_system USING (true);
+
 CREATE POLICY system ON octavo.organization_profile TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.query_consent TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.remembered_query TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.result TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.retention TO octavo_system USING (true);
 
@@ -2441,13 +3567,25 @@ CREATE POLICY system ON octavo.run_dead TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.run_delay TO octavo_system USING (true);
 
+CREATE POLICY system ON octavo.run_dependency TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.run_held TO octavo_system USING (true);
+
 CREATE POLICY system ON octavo.run_history TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.run_lease TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.run_queue TO octavo_system USING (true);
 
+CREATE POLICY system ON octavo.run_quota TO octavo_system USING (true);
+
 CREATE POLICY system ON octavo.run_step TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.run_trigger TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.schedule TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.schedule_firing TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.search_configuration TO octavo_system USING (true);
 
@@ -2508,6 +3646,14 @@ GRANT ALL ON FUNCTION octavo.drop_vector_indexes(kept integer[]) TO octavo_syste
 REVOKE ALL ON FUNCTION octavo.index_vectors(shelf integer, dimensions integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION octavo.index_vectors(shelf integer, dimensions integer) TO octavo_system;
 
+GRANT SELECT ON TABLE octavo.document TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document TO octavo_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_trigger TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_trigger TO octavo_system;
+GRANT SELECT ON TABLE octavo.run_trigger TO octavo_backup;
+
 REVOKE ALL ON FUNCTION octavo.keep_analytics_partitions(months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION octavo.keep_analytics_partitions(months_ahead integer) TO octavo_system;
 
@@ -2517,8 +3663,18 @@ GRANT ALL ON FUNCTION octavo.keep_event_partitions(months_ahead integer) TO octa
 REVOKE ALL ON FUNCTION octavo.keep_run_partitions(months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION octavo.keep_run_partitions(months_ahead integer) TO octavo_system;
 
+REVOKE ALL ON FUNCTION octavo.limited_runs(tickets bigint[], organizations uuid[], runs uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION octavo.limited_runs(tickets bigint[], organizations uuid[], runs uuid[]) TO octavo_system;
+
+REVOKE ALL ON FUNCTION octavo.runs_under_way(organization uuid, pipeline uuid, key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION octavo.runs_under_way(organization uuid, pipeline uuid, key text) TO octavo_system;
+
 REVOKE ALL ON FUNCTION octavo.settle_search() FROM PUBLIC;
 GRANT ALL ON FUNCTION octavo.settle_search() TO octavo_system;
+
+REVOKE ALL ON FUNCTION octavo.take_quota(organization uuid, quota bigint, runs bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION octavo.take_quota(organization uuid, quota bigint, runs bigint) TO octavo_app;
+GRANT ALL ON FUNCTION octavo.take_quota(organization uuid, quota bigint, runs bigint) TO octavo_system;
 
 GRANT SELECT ON TABLE octavo.analytics_classed TO octavo_app;
 GRANT SELECT ON TABLE octavo.analytics_classed TO octavo_backup;
@@ -2549,6 +3705,14 @@ GRANT SELECT ON TABLE octavo.application_migration TO octavo_backup;
 GRANT SELECT ON TABLE octavo.backfill TO octavo_system;
 GRANT SELECT ON TABLE octavo.backfill TO octavo_backup;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.batch TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.batch TO octavo_system;
+GRANT SELECT ON TABLE octavo.batch TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.batch_list TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.batch_list TO octavo_system;
+GRANT SELECT ON TABLE octavo.batch_list TO octavo_backup;
+
 GRANT SELECT ON TABLE octavo.body TO octavo_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.body TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.body TO octavo_system;
@@ -2556,10 +3720,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.body TO octavo_system;
 GRANT SELECT ON TABLE octavo.content TO octavo_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.content TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.content TO octavo_system;
-
-GRANT SELECT ON TABLE octavo.document TO octavo_backup;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document TO octavo_app;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document TO octavo_system;
 
 GRANT SELECT ON TABLE octavo.document_filter TO octavo_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document_filter TO octavo_app;
@@ -2641,9 +3801,35 @@ GRANT SELECT(duration_ms) ON TABLE octavo.migration TO octavo_system;
 GRANT SELECT(applied_by) ON TABLE octavo.migration TO octavo_app;
 GRANT SELECT(applied_by) ON TABLE octavo.migration TO octavo_system;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.model_artifact TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.model_artifact TO octavo_system;
+GRANT SELECT ON TABLE octavo.model_artifact TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.model_deployment TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.model_deployment TO octavo_system;
+GRANT SELECT ON TABLE octavo.model_deployment TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.model_version TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.model_version TO octavo_system;
+GRANT SELECT ON TABLE octavo.model_version TO octavo_backup;
+
 GRANT SELECT ON TABLE octavo.organization_profile TO octavo_backup;
 GRANT SELECT ON TABLE octavo.organization_profile TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.organization_profile TO octavo_system;
+
+GRANT UPDATE(watched_types) ON TABLE octavo.organization_profile TO octavo_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.query_consent TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.query_consent TO octavo_system;
+GRANT SELECT ON TABLE octavo.query_consent TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.remembered_query TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.remembered_query TO octavo_system;
+GRANT SELECT ON TABLE octavo.remembered_query TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.result TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.result TO octavo_system;
+GRANT SELECT ON TABLE octavo.result TO octavo_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.retention TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.retention TO octavo_system;
@@ -2661,6 +3847,14 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_delay TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_delay TO octavo_system;
 GRANT SELECT ON TABLE octavo.run_delay TO octavo_backup;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_dependency TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_dependency TO octavo_system;
+GRANT SELECT ON TABLE octavo.run_dependency TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_held TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_held TO octavo_system;
+GRANT SELECT ON TABLE octavo.run_held TO octavo_backup;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_history TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_history TO octavo_system;
 GRANT SELECT ON TABLE octavo.run_history TO octavo_backup;
@@ -2673,6 +3867,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_queue TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_queue TO octavo_system;
 GRANT SELECT ON TABLE octavo.run_queue TO octavo_backup;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_quota TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_quota TO octavo_system;
+GRANT SELECT ON TABLE octavo.run_quota TO octavo_backup;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_step TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_step TO octavo_system;
 GRANT SELECT ON TABLE octavo.run_step TO octavo_backup;
@@ -2683,6 +3881,14 @@ GRANT SELECT ON SEQUENCE octavo.run_ticket TO octavo_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_worker TO octavo_system;
 GRANT SELECT ON TABLE octavo.run_worker TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.schedule TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.schedule TO octavo_system;
+GRANT SELECT ON TABLE octavo.schedule TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.schedule_firing TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.schedule_firing TO octavo_system;
+GRANT SELECT ON TABLE octavo.schedule_firing TO octavo_backup;
 
 GRANT SELECT ON TABLE octavo.search_configuration TO octavo_backup;
 GRANT SELECT ON TABLE octavo.search_configuration TO octavo_app;

@@ -6,10 +6,13 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
+from uuid_utils.compat import uuid7
 
 import octavo
 from octavo.errors import InvalidFilter, InvalidInput, LimitExceeded, NotFound
+from octavo.postgres.statements import load
 from octavo.values.run import Run
 from octavo.workspace import Workspace
 from tests.committed.runs.steps import GATES, Gate
@@ -476,3 +479,16 @@ async def test_triggers_are_listed_by_name(piped):
 async def test_nobody_appends_what_triggers_say(piped):
     with pytest.raises(InvalidInput, match="written by Octavo alone"):
         await piped.events.append("mine", "trigger.stopped", {})
+
+
+async def test_a_put_of_what_nothing_watches_calls_nothing(db, watched):
+    scope = await watched._bind()
+    put = load("octavo.store", "changes.sql").create_document
+
+    async def called(type: str) -> set[str]:
+        arguments = scope.change(uuid7(), "default", type, None, b'{"number": 1}', None, 0)
+        rows = await db.record.app.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {put}", *arguments)
+        triggers = msgspec.json.decode(rows[0]["QUERY PLAN"])[0]["Triggers"]
+        return {one["Trigger Name"] for one in triggers if "Constraint Name" not in one}
+
+    assert (await called("letter"), await called("note")) == (set(), {"document_arrived"})

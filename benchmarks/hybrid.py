@@ -27,7 +27,7 @@ from octavo.projections.search import SearchProjection
 from octavo.projections.vectors import VectorProjection
 from octavo.search.hybrid import FEWEST, Asked, Hybrid
 from octavo.search.query import Search
-from octavo.search.semantic import Semantic
+from octavo.search.semantic import Alone, Semantic
 
 DOCUMENTS = 10_000
 LIMIT_OF_PAGE = 10
@@ -84,7 +84,7 @@ async def _filled(db: Octavo) -> tuple[Search, Semantic]:
         while await step():
             pass
     await record.system.execute("ANALYZE")
-    return Search(engine, record.app), Semantic(lambda: (vectors, embedder))
+    return Search(engine, record.app), Semantic(Alone(vectors, embedder))
 
 
 def _judged(row: Row, took: Mapping[str, Sequence[float]]) -> Row:

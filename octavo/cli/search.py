@@ -11,11 +11,13 @@ from rich.text import Text
 
 from octavo.cli.render import marked
 from octavo.cli.session import Json, Namespace, Organization, console, of, print_json, run
-from octavo.errors import InvalidInput
+from octavo.database import Octavo
+from octavo.errors import InvalidInput, Unavailable
 from octavo.values.json import parse_text
 
 if TYPE_CHECKING:
     from octavo.search.hybrid import Mode
+    from octavo.search.reading import Fallback
 
 Weight = Annotated[
     list[str] | None,
@@ -31,6 +33,30 @@ Boost = Annotated[
         "--boost", metavar="TYPE=FACTOR", help="Rank documents of a type higher or lower; repeatable."
     ),
 ]
+Ways = Annotated[
+    str, typer.Option(help="keyword, semantic (what is near in meaning) or hybrid (both together).")
+]
+Facets = Annotated[
+    list[str] | None,
+    typer.Option("--facet", metavar="NAME", help="Count values: @type, @labels, a field; repeatable."),
+]
+Fuzzy = Annotated[
+    bool, typer.Option("--fuzzy", help="When nothing is found, search for what was probably meant.")
+]
+Alike = Annotated[bool, typer.Option("--synonyms", help="Also find what the organization calls the same.")]
+LeastSimilarity = Annotated[
+    float | None, typer.Option(metavar="NUMBER", help="By meaning: nothing below it, -1 to 1.")
+]
+Languages = Annotated[
+    list[str] | None,
+    typer.Option("--language", metavar="TAG", help="By meaning alone: only this, as en; repeatable."),
+]
+Remember = Annotated[
+    bool, typer.Option("--remember", help="Keep the query, if its actor allowed it: octavo query.")
+]
+Instead = Annotated[
+    str, typer.Option(help="When an engine does not answer: error, or stale for what others know.")
+]
 
 _SMALL = 0.1
 
@@ -38,9 +64,7 @@ _SMALL = 0.1
 def search(
     context: typer.Context,
     words: Annotated[str, typer.Argument(help='Words, "a phrase", -without, begin*, one OR other.')],
-    mode: Annotated[
-        str, typer.Option(help="keyword, semantic (what is near in meaning) or hybrid (both together).")
-    ] = "keyword",
+    mode: Ways = "keyword",
     limit: Annotated[int, typer.Option(help="Hits at most.", min=1)] = 10,
     type: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None,
     where: Annotated[str | None, typer.Option(metavar="JSON", help="Filter, as in find.")] = None,
@@ -48,21 +72,18 @@ def search(
     after: Annotated[
         str | None, typer.Option(metavar="POSITION", help="Wait until this write is found.")
     ] = None,
-    facet: Annotated[
-        list[str] | None,
-        typer.Option("--facet", metavar="NAME", help="Count values: @type, @labels, a field; repeatable."),
-    ] = None,
-    fuzzy: Annotated[
-        bool, typer.Option("--fuzzy", help="When nothing is found, search for what was probably meant.")
-    ] = False,
-    synonyms: Annotated[
-        bool, typer.Option("--synonyms", help="Also find what the organization calls the same.")
-    ] = False,
+    facet: Facets = None,
+    fuzzy: Fuzzy = False,
+    synonyms: Alike = False,
     weight: Weight = None,
     boost: Boost = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Tell of each hit why it is where it is.")
     ] = False,
+    least_similarity: LeastSimilarity = None,
+    language: Languages = None,
+    remember: Remember = False,
+    fallback: Instead = "error",
     as_json: Json = False,
     organization: Organization = None,
     namespace: Namespace = None,
@@ -72,13 +93,14 @@ def search(
     Example: [dim]octavo search '"refund policy" -draft' --limit 5 --facet @type[/]
 
     Example: [dim]octavo search 'get my money back' --mode hybrid --explain[/]
+
+    Example: [dim]octavo search 'get my money back' --mode semantic --language en --least-similarity 0.4[/]
     """
     condition = parse_text(where, what="filter") if where else None
 
     async def work() -> Any:
         async with of(context).workspace(organization, namespace) as (db, view):
-            # What is committed already shall be found, also when no other process follows the log.
-            await db.drain(roles=("search", "vectors"))
+            await _bring_up_to_date(db, fallback)
             found = await view.search(
                 words,
                 mode=cast("Mode", mode),  # what it may be says the search
@@ -93,6 +115,10 @@ def search(
                 weights=_numbers("--weight", weight),
                 boost={"@type": factors} if (factors := _numbers("--boost", boost)) else None,
                 explain=explain,
+                least_similarity=least_similarity,
+                language=language or None,
+                fallback=cast("Fallback", fallback),
+                remember=remember,
             )
             may_mean = mode == "keyword" and not found.hits and not fuzzy
             meant = await view.suggest(words, type=type, where=condition) if may_mean else None
@@ -137,6 +163,16 @@ def similar(
         _show(found, None)
 
 
+async def _bring_up_to_date(db: Octavo, fallback: str) -> None:
+    """What is committed already shall be found, also when no other process follows the log."""
+    for role in ("search", "vectors"):
+        try:
+            await db.drain(roles=(role,))
+        except Unavailable:
+            if fallback != "stale":
+                raise
+
+
 def _numbers(option: str, given: list[str] | None) -> dict[str, float]:
     """The numbers of `NAME=NUMBER`."""
     numbers: dict[str, float] = {}
@@ -165,7 +201,9 @@ def _show(found: Any, meant: str | None) -> None:
     for leg in found.legs:
         if leg.missing:
             console.print(f"[yellow]the search by {leg.name} is missing:[/] {escape(leg.missing)}")
-    if found.degraded and not any(leg.missing for leg in found.legs):
+        if leg.instead:
+            console.print(f"[yellow]a kept engine answered by {leg.name}:[/] {escape(leg.instead)}")
+    if found.degraded and not any(leg.missing or leg.instead for leg in found.legs):
         console.print("[yellow]the engine that serves does not answer; one that is kept up to date did[/]")
 
 

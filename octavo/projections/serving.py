@@ -2,33 +2,26 @@
 
 Pages belong to the engine that gave the first one, since another one ranks otherwise: they go on there as long as it is
 kept, after a switch too. The place where a page ended tells which engine that is.
-
-When the engine that serves does not answer, one that is kept answers, which is as up to date. One that did not answer
-is asked last for a few seconds, so that not every search waits for it.
 """
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import cast
 from uuid import UUID
 from zlib import crc32
 
 import msgspec
 
-from octavo.errors import InvalidFilter, OctavoError, StorageFault, Unavailable
+from octavo.errors import InvalidFilter
+from octavo.projections.answering import Answering
 from octavo.projections.roster import Place, Roster
 from octavo.roles.search import Found, Matching, Query, SearchEngine
 from octavo.roles.search import Place as After
 from octavo.roles.state import Cursor
 
-log = logging.getLogger("octavo.engines")
-
-AWAY_SECONDS = 5.0
+ROLE = "search"
 _BAND_BITS = 8
-Answer = TypeVar("Answer")
 
 
 class ServingSearch:
@@ -36,12 +29,11 @@ class ServingSearch:
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
-        self._away_until: dict[str, float] = {}
+        self._answering = Answering(roster, ROLE)
 
     async def position(self) -> Cursor:
         """Where the engine stands that answers."""
-        _, cursor = await self._answered(lambda engine: engine.position())
-        return cursor
+        return (await self._answering.answered(lambda place: _engine(place).position())).answer
 
     async def search(self, query: Query) -> Found:
         """One page of matches, from the engine that gave the page before; the first one from whichever answers.
@@ -52,36 +44,14 @@ class ServingSearch:
         if query.after is not None:
             place = self._of(query.after)
             query = msgspec.structs.replace(query, after=_unmarked(query.after))
-            return _marked(await cast("SearchEngine", place.engine).search(query), mark_of(place.url))
-        place, found = await self._answered(lambda engine: engine.search(query))
-        degraded = place is not self._roster.place("search")
-        return _marked(msgspec.structs.replace(found, degraded=degraded), mark_of(place.url))
-
-    async def _answered(self, ask: Callable[[SearchEngine], Awaitable[Answer]]) -> tuple[Place, Answer]:
-        """What the engine that serves answers or, when it does not, one that is kept; and which one that was."""
-        fault: OctavoError | None = None
-        for place in self._in_order():
-            try:
-                answer = await ask(cast("SearchEngine", place.engine))
-            except (Unavailable, StorageFault) as error:
-                self._away_until[place.url] = time.monotonic() + AWAY_SECONDS
-                log.warning("%s does not answer: %s", place.url, error)
-                fault = fault or error
-            else:
-                return place, answer
-        assert fault is not None
-        raise fault
-
-    def _in_order(self) -> Sequence[Place]:
-        """The engine that serves, then those that are kept; behind them those that did not answer just now."""
-        now = time.monotonic()
-        return sorted(
-            self._roster.in_use("search"), key=lambda place: self._away_until.get(place.url, 0.0) > now
-        )
+            return _marked(await _engine(place).search(query), mark_of(place.url))
+        found = await self._answering.answered(lambda place: _engine(place).search(query))
+        told = msgspec.structs.replace(found.answer, degraded=found.instead is not None)
+        return _marked(told, mark_of(found.place.url))
 
     def _of(self, after: After) -> Place:
         """The engine that a page ended in."""
-        for place in self._roster.in_use("search"):
+        for place in self._roster.in_use(ROLE):
             if mark_of(place.url) == after.band >> _BAND_BITS:
                 return place
         raise InvalidFilter(
@@ -91,13 +61,18 @@ class ServingSearch:
 
     async def matching(self, query: Query, most: int) -> Matching:
         """All that matches."""
-        _, found = await self._answered(lambda engine: engine.matching(query, most))
-        return found
+        return (await self._answering.answered(lambda place: _engine(place).matching(query, most))).answer
 
     async def vocabulary(self, organization: UUID, beginnings: Sequence[str]) -> Mapping[str, int]:
         """Words with these beginnings."""
-        _, found = await self._answered(lambda engine: engine.vocabulary(organization, beginnings))
-        return found
+        found = await self._answering.answered(
+            lambda place: _engine(place).vocabulary(organization, beginnings)
+        )
+        return found.answer
+
+
+def _engine(place: Place) -> SearchEngine:
+    return cast("SearchEngine", place.engine)
 
 
 def mark_of(url: str) -> int:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
 
-from octavo.roles.embedder import Model
+from octavo.roles.embedder import Embedder, Model
 from octavo.roles.search import Condition
 from octavo.roles.state import Cursor, DocumentEngine, Parked, Removed
 
@@ -152,3 +152,10 @@ class VectorEngine(DocumentEngine[VectorChange], Protocol):
     async def known(self, organization: UUID, digests: Sequence[bytes]) -> Mapping[bytes, Vector]:
         """Vectors that passages with these digests have already, so that nothing is embedded twice."""
         ...
+
+
+class Served(NamedTuple):
+    """An engine that answers, and the embedder of its model: vectors of two models are never compared."""
+
+    engine: VectorEngine
+    embedder: Embedder

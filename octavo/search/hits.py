@@ -71,6 +71,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
         position: up to where in the log its engine had read; None when it did not answer.
         stale: its engine was behind `after`, and the caller allowed it.
         missing: why it did not answer; None when it did.
+        instead: why an engine that is kept answered, and not the one that serves; None when the latter did.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     position: Position | None = None
     stale: bool = False
     missing: str | None = None
+    instead: str | None = None
 
 
 class Hits(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,9 +98,9 @@ class Hits(msgspec.Struct, frozen=True, kw_only=True):
         corrected: what was searched instead, because the words as written find nothing; further pages are
             asked for with it.
         exact: by meaning: every vector that passes the filters was compared, so nothing nearer exists.
-        degraded: the engine that serves did not answer and one that is kept up to date did; or one of two legs did
-            not, and the caller allowed it: `legs` tells which, and why.
-        legs: of a hybrid search, by words and by meaning.
+        degraded: the engine that serves did not answer and one that is kept up to date did; or a leg did not, and
+            the caller allowed it: `legs` tells which, and why.
+        legs: of a search by meaning or a hybrid one: by words and by meaning.
     """
 
     hits: Sequence[Hit]

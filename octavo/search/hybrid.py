@@ -60,11 +60,28 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     boost: Mapping[str, Mapping[str, float]] | None = None
     explain: bool = False
     exact: bool | None = None
+    least_similarity: float = -1.0
+    language: str | Sequence[str] | None = None
 
     @property
     def narrowing(self) -> dict[str, Any]:
         """The filters, the same in every leg."""
         return {"namespace": self.namespace, "type": self.type, "where": self.where}
+
+    @property
+    def is_of_vectors(self) -> bool:
+        """Whether something was asked that words cannot answer."""
+        return self.language is not None or self.least_similarity > -1.0
+
+    @property
+    def nearness(self) -> dict[str, Any]:
+        """What narrows the search by meaning only."""
+        return {
+            "exact": self.exact,
+            "least_similarity": self.least_similarity,
+            "language": self.language,
+            **self.narrowing,
+        }
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -104,7 +121,8 @@ class Hybrid:
             InvalidInput, InvalidFilter, LimitExceeded: nothing was searched.
             InvalidSetting: there are no vectors to search by meaning.
             PositionTimeout: a leg did not reach `after` in time, and `fallback` is "error".
-            Unavailable: a leg does not answer, and `fallback` is "error"; or none does.
+            Unavailable: a leg does not answer, and `fallback` is "error"; or none does. By meaning alone the words
+                are asked then, too.
         """
         began = time.monotonic()
         self._check(mode, asked)
@@ -129,7 +147,7 @@ class Hybrid:
             took_ms=(time.monotonic() - began) * 1000,
             facets=await self._words.facets_among(answers.matches, query, ids, counted, asked.facet_values),
             exact=answers.near is not None and answers.near.exact,
-            degraded=any(leg.missing for leg in answers.legs)
+            degraded=any(leg.missing or leg.instead for leg in answers.legs)
             or (answers.matches is not None and answers.matches.found.degraded),
             legs=answers.legs,
         )
@@ -144,11 +162,10 @@ class Hybrid:
             asked.organization,
             document,
             limit=asked.limit,
-            exact=asked.exact,
             after=asked.after,
             wait_seconds=asked.wait_seconds,
             fallback=asked.fallback,
-            **asked.narrowing,
+            **asked.nearness,
         )
         return Hits(
             hits=[_near_hit(near, asked, near.similarity) for near in found.hits],
@@ -158,6 +175,7 @@ class Hybrid:
             stale=found.stale,
             took_ms=found.took_ms,
             exact=found.exact,
+            degraded=found.instead is not None,
             legs=[_leg_of_meaning(found)],
         )
 
@@ -172,6 +190,8 @@ class Hybrid:
                 limit=self._max_limit,
                 actual=asked.limit,
             )
+        if mode == "hybrid":
+            refuse(mode, language=asked.language)
         if mode == "semantic" and (asked.weights or asked.boost or asked.synonyms):
             raise InvalidInput(
                 "weights, boost and synonyms are about words",
@@ -194,17 +214,20 @@ class Hybrid:
         answers = await asyncio.gather(*legs, return_exceptions=True)
         failed = [one for one in answers if isinstance(one, BaseException)]
         for error in failed:
-            may_lack = asked.fallback != "error" and len(failed) < len(answers)
-            if not may_lack or not isinstance(error, Unavailable | StorageFault):
+            if asked.fallback == "error" or not isinstance(error, Unavailable | StorageFault):
                 raise error
+        if len(failed) == len(legs):
+            if mode == "hybrid" or asked.is_of_vectors:
+                raise failed[0]
+            answers = [await self._matches(asked, depth, began)]
         near = next((one for one in answers if isinstance(one, Neighbours)), None)
         matches = next((one for one in answers if isinstance(one, Matches)), None)
         missing = next((str(error) for error in failed), None)
         told = [_leg_of_meaning(near) if near else Leg(name=MEANING, asked=depth, missing=missing)]
-        if mode == "hybrid":
-            told.insert(
-                0, _leg_of_words(matches) if matches else Leg(name=WORDS, asked=depth, missing=missing)
-            )
+        if matches is not None:
+            told.insert(0, _leg_of_words(matches))
+        elif mode == "hybrid":
+            told.insert(0, Leg(name=WORDS, asked=depth, missing=missing))
         return Answers(told, matches, near)
 
     async def _near(self, asked: Asked, depth: int) -> Neighbours:
@@ -220,11 +243,10 @@ class Hybrid:
             asked.organization,
             text,
             limit=depth,
-            exact=asked.exact,
             after=asked.after,
             wait_seconds=asked.wait_seconds,
             fallback=asked.fallback,
-            **asked.narrowing,
+            **asked.nearness,
         )
 
     async def _matches(self, asked: Asked, depth: int, began: float) -> Matches:
@@ -254,7 +276,10 @@ def _mark(mode: Mode, asked: Asked) -> str:
     """What tells the cursors of a search from those of others."""
     filter = filter_of(asked.where)
     narrowing = (names(asked.namespace), names(asked.type), filter and filter.fingerprint)
-    return pages.fingerprint(mode, asked.text, *narrowing, asked.synonyms, asked.weights, asked.boost)
+    nearness = (asked.least_similarity, names(asked.language))
+    return pages.fingerprint(
+        mode, asked.text, *narrowing, *nearness, asked.synonyms, asked.weights, asked.boost
+    )
 
 
 def _query(asked: Asked) -> Query:
@@ -288,13 +313,14 @@ def _leg_of_meaning(near: Neighbours) -> Leg:
         exact=near.exact,
         position=near.position,
         stale=near.stale,
+        instead=near.instead,
     )
 
 
 def _shown_hits(page: Sequence[Fused], answers: Answers, asked: Asked, mode: Mode) -> list[Hit]:
     matches = {match.id: match for match in answers.matches.found.matches} if answers.matches else {}
     nears = {near.id: near for near in answers.near.hits} if answers.near else {}
-    if mode == "semantic":
+    if mode == "semantic" and answers.near is not None:
         return [_near_hit(nears[one.id], asked, nears[one.id].similarity) for one in page]
     return [_hit(one, matches.get(one.id), nears.get(one.id), answers, asked) for one in page]
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from octavo.errors import InvalidInput, LimitExceeded, NotFound
-from octavo.roles.embedder import Embedder
+from octavo.roles.embedder import Embedder, Model
 from octavo.roles.state import Cursor
-from octavo.roles.vectors import Near, Nearest, NearestQuery, VectorEngine
+from octavo.roles.vectors import Near, Nearest, NearestQuery, Served, VectorEngine
 from octavo.search.narrowing import condition, filter_of, names
 from octavo.search.reading import (
     WAIT_SECONDS,
@@ -31,9 +31,10 @@ from octavo.values.position import Position
 if TYPE_CHECKING:
     from octavo.roles.embedder import Vector
 
-__all__ = ["Neighbours", "Semantic", "Served"]
+__all__ = ["Alone", "Neighbours", "Semantic", "Serving"]
 
 MAX_CHARACTERS = 10_000
+Answer = TypeVar("Answer")
 
 
 class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +46,7 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
         position: up to where in the log the engine had read.
         stale: the engine was behind `after`, and the caller allowed it.
         took_ms: how long it took, embedding and waiting included, in milliseconds.
+        instead: why an engine that is kept answered, and not the one that serves; None when the latter did.
     """
 
     hits: Sequence[Near]
@@ -53,6 +55,7 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
     position: Position
     stale: bool
     took_ms: float
+    instead: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as plain data."""
@@ -63,25 +66,52 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-class Served(NamedTuple):
-    """The engine that serves now, and the embedder of its model: vectors of two models are never compared."""
+class Serving(Protocol):
+    """Whoever serves vectors at the moment."""
 
-    engine: VectorEngine
-    embedder: Embedder
+    async def answered(
+        self, ask: Callable[[Served], Awaitable[Answer]], *, of_one_model: bool = False
+    ) -> tuple[Answer, str | None]:
+        """What the engine that serves answers or, when it does not, one that is kept up to date.
+
+        Args:
+            of_one_model: only an engine of the same model may answer in its stead.
+
+        Returns:
+            The answer, and why the engine that serves did not give it; None when it did.
+
+        Raises:
+            InvalidSetting: there are no vectors. Unavailable, StorageFault: nobody answers.
+        """
+        ...
+
+
+class Alone:
+    """One engine with its embedder, which nobody stands in for."""
+
+    def __init__(self, engine: VectorEngine, embedder: Embedder) -> None:
+        self._served = Served(engine, embedder)
+
+    async def answered(
+        self, ask: Callable[[Served], Awaitable[Answer]], *, of_one_model: bool = False
+    ) -> tuple[Answer, str | None]:
+        """What the engine answers."""
+        del of_one_model
+        return await ask(self._served), None
 
 
 class Semantic:
     """Semantic search by whichever engine serves it, and the embedder of its model.
 
     Args:
-        serving: asked anew for each search; raises `InvalidSetting` when there are no vectors.
+        serving: who answers, asked anew for each search.
         moved, skips: as `octavo.search.reading.Reading` has them.
         max_limit: documents of one answer at most.
     """
 
     def __init__(
         self,
-        serving: Callable[[], tuple[VectorEngine, Embedder]],
+        serving: Serving,
         *,
         moved: Moved = asyncio.sleep,
         skips: Skips | None = None,
@@ -148,16 +178,19 @@ class Semantic:
             exact=exact,
             without=tuple(without),
         )
-        served = Served(*self._serving())
-        question = narrowed(vector=await _vector(served, query))
-        found, stale = await self._reading(served).find(
-            partial(served.engine.nearest, question),
-            organization,
-            wanted=wanted,
-            deadline=began + wait_seconds,
-            fallback=fallback,
-        )
-        return _neighbours(found, limit, stale, began)
+
+        async def ask(served: Served) -> tuple[Nearest, bool]:
+            question = narrowed(vector=await _vector(served, query))
+            return await self._reading(served).find(
+                partial(served.engine.nearest, question),
+                organization,
+                wanted=wanted,
+                deadline=began + wait_seconds,
+                fallback=fallback,
+            )
+
+        (found, stale), instead = await self._serving.answered(ask, of_one_model=not isinstance(query, str))
+        return _neighbours(found, limit, stale, began, instead)
 
     async def similar(
         self,
@@ -182,31 +215,43 @@ class Semantic:
         """
         began = time.monotonic()
         check_fallback(fallback)
-        served = Served(*self._serving())
-
-        async def held() -> _Held:
-            cursor = await served.engine.position()
-            vectors = await served.engine.vectors(organization, [document])
-            return _Held(vectors.get(document, ()), cursor)
-
-        of_document, stale = await self._reading(served).find(
-            held,
-            organization,
-            wanted=wanted_position(after),
-            deadline=began + wait_seconds,
-            fallback=fallback,
-        )
-        if not of_document.vectors:
-            raise NotFound(
-                f"there are no vectors of document {document}",
-                remedy="pass after= with the position of its write; a document without text has none",
-            )
-        # By the same engine, whichever serves by now: the vectors are of its model.
-        same = Semantic(lambda: served, max_limit=self._max_limit)
+        wanted = wanted_position(after)
         without = [document, *options.pop("without", ())]
-        found = await same.search(organization, _mean(of_document.vectors), without=without, **options)
+
+        async def ask(served: Served) -> tuple[Neighbours, bool]:
+            of_document, stale = await self._reading(served).find(
+                partial(_held, served.engine, organization, document),
+                organization,
+                wanted=wanted,
+                deadline=began + wait_seconds,
+                fallback=fallback,
+            )
+            if not of_document.vectors:
+                raise NotFound(
+                    f"there are no vectors of document {document}",
+                    remedy="pass after= with the position of its write; a document without text has none",
+                )
+            # By the same engine: the vectors are of its model.
+            same = Semantic(Alone(*served), max_limit=self._max_limit)
+            mean = _mean(of_document.vectors)
+            return await same.search(organization, mean, without=without, **options), stale
+
+        (found, stale), instead = await self._serving.answered(ask)
         took_ms = (time.monotonic() - began) * 1000
-        return msgspec.structs.replace(found, stale=stale, took_ms=took_ms)
+        return msgspec.structs.replace(found, stale=stale, took_ms=took_ms, instead=instead)
+
+    async def embedded(self, text: str) -> tuple[Model, Vector]:
+        """A text as it would be looked for, and whose vector that is.
+
+        Raises:
+            InvalidInput, LimitExceeded; InvalidSetting: there are no vectors. Unavailable: no embedder answers.
+        """
+
+        async def ask(served: Served) -> tuple[Model, Vector]:
+            return served.engine.model, await _vector(served, text)
+
+        found, _ = await self._serving.answered(ask)
+        return found
 
     def _reading(self, served: Served) -> Reading:
         return Reading("semantic search", served.engine, moved=self._moved, skips=self._skips)
@@ -262,6 +307,12 @@ class _Held(msgspec.Struct, frozen=True):
     cursor: Cursor
 
 
+async def _held(engine: VectorEngine, organization: UUID, document: UUID) -> _Held:
+    cursor = await engine.position()
+    vectors = await engine.vectors(organization, [document])
+    return _Held(vectors.get(document, ()), cursor)
+
+
 def _given(numbers: Sequence[float] | Vector, dimensions: int) -> Vector:
     import numpy as np  # noqa: PLC0415 - of the extra `vectors`
 
@@ -295,7 +346,7 @@ def _instant(name: str, moment: datetime | None) -> datetime | None:
     return moment
 
 
-def _neighbours(found: Nearest, limit: int, stale: bool, began: float) -> Neighbours:
+def _neighbours(found: Nearest, limit: int, stale: bool, began: float, instead: str | None) -> Neighbours:
     return Neighbours(
         hits=found.matches,
         asked=limit,
@@ -303,4 +354,5 @@ def _neighbours(found: Nearest, limit: int, stale: bool, began: float) -> Neighb
         position=found.cursor.position,
         stale=stale,
         took_ms=(time.monotonic() - began) * 1000,
+        instead=instead,
     )

@@ -378,7 +378,7 @@ class Documents:
 
         Args:
             type, where, limit: only these types, what passes a filter as in `find`, and documents at most.
-            **options: `after`, `wait_seconds`, `fallback`, `exact` and `explain`, as in `search`.
+            **options: `after`, `wait_seconds`, `fallback`, `exact`, `explain`, `least_similarity`, `language`.
 
         Raises:
             NotFound: it has no vectors (yet). InvalidSetting: vectors are off. Further what `search` raises.

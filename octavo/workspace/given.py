@@ -14,7 +14,18 @@ from octavo.store.links_many import LinkDraft
 from octavo.store.scope import Scope
 from octavo.values.type import DocumentType, type_name
 
-_OF_SIMILAR = {"type", "where", "limit", "after", "wait_seconds", "fallback", "exact", "explain"}
+_OF_SIMILAR = {
+    "type",
+    "where",
+    "limit",
+    "after",
+    "wait_seconds",
+    "fallback",
+    "exact",
+    "explain",
+    "least_similarity",
+    "language",
+}
 
 
 def kind_of(type: str | builtins.type[DocumentType] | None) -> str | None:

@@ -21,7 +21,7 @@ from octavo.projections.vectors import VectorProjection
 from octavo.search.hits import Hits
 from octavo.search.hybrid import Asked, Hybrid
 from octavo.search.query import Search
-from octavo.search.semantic import Semantic
+from octavo.search.semantic import Alone, Semantic
 from octavo.store import organizations
 from tests.databases import migrated_database, settings_of
 from tests.feeds import documents_of
@@ -60,7 +60,7 @@ class Shop:
         self.by_words = SearchProjection(record.system, feed, words)
         self.by_meaning = VectorProjection(record.system, feed, self.vectors, self.embedder)
         search = Search(words, record.app, max_limit=100)
-        self.hybrid = Hybrid(search, Semantic(lambda: (self.vectors, self.embedder), max_limit=100))
+        self.hybrid = Hybrid(search, Semantic(Alone(self.vectors, self.embedder), max_limit=100))
 
     async def fill(self) -> None:
         """Bring both engines to the end of the log."""
@@ -301,12 +301,39 @@ async def test_a_leg_that_does_not_answer_is_an_error_or_told_as_allowed(changin
     with pytest.raises(Unavailable, match="away"):
         await changing.search("money")
     with pytest.raises(Unavailable, match="away"):
-        await changing.search("money", "semantic", fallback="stale")
-    hits = await changing.search("money", fallback="stale")
+        await changing.search("money", "semantic")
+    for mode in ("hybrid", "semantic"):
+        hits = await changing.search("money", mode, fallback="stale")
 
-    assert [hit.id for hit in hits.hits] == [document.id]
-    assert (hits.degraded, hits.exact) == (True, False)
-    assert [leg.name for leg in hits.legs if leg.missing] == ["meaning"]
+        assert [hit.id for hit in hits.hits] == [document.id]
+        assert (hits.degraded, hits.exact) == (True, False)
+        assert [leg.name for leg in hits.legs if leg.missing] == ["meaning"]
+
+
+async def test_nothing_less_similar_than_wanted_is_found_by_meaning(shop):
+    every = await shop.search("how do I make pastry", "semantic", limit=7)
+    bound = every.hits[1].score
+
+    near = await shop.search("how do I make pastry", "semantic", limit=7, least_similarity=bound)
+    both = await shop.search("how do I make pastry", limit=7, least_similarity=bound)
+
+    assert names(near) == names(every)[:2]
+    assert next(leg.returned for leg in both.legs if leg.name == "meaning") == 2
+
+
+async def test_by_meaning_only_documents_of_a_language_are_found(changing):
+    german = "Kunden dürfen die Ware zurückgeben und erhalten ihr Geld nach wenigen Tagen zurück."
+    await changing.documents.put("note", {"text": german}, name="german")
+    await changing.documents.put("note", {"text": TEXTS["refund"]}, name="english")
+    await changing.fill()
+
+    found = {
+        language: names(await changing.search("money back", "semantic", language=language))
+        for language in ("de", "en", "fr")
+    }
+
+    assert found == {"de": ["german"], "en": ["english"], "fr": []}
+    assert len(names(await changing.search("money back", "semantic", language=["de", "en"]))) == 2
 
 
 @pytest.mark.parametrize(

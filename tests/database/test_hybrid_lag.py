@@ -29,7 +29,7 @@ from octavo.projections.vectors import VectorProjection
 from octavo.search.hits import Hits
 from octavo.search.hybrid import Asked, Hybrid
 from octavo.search.query import Search
-from octavo.search.semantic import Semantic
+from octavo.search.semantic import Alone, Semantic
 from octavo.store import organizations
 from octavo.values.position import Position
 from tests.feeds import documents_of
@@ -64,7 +64,7 @@ class Lagging:
         self.organization = organization
         self.documents = documents_of(record, organization)
         self.chance = chance
-        self.hybrid = Hybrid(Search(words, record.app), Semantic(lambda: (vectors, embedder)))
+        self.hybrid = Hybrid(Search(words, record.app), Semantic(Alone(vectors, embedder)))
         self.history: list[Read] = []
 
     @asynccontextmanager

@@ -18,7 +18,7 @@ from octavo.postgres.server import Server
 from octavo.projections.vectors import VectorProjection
 from octavo.roles.embedder import Model, Purpose
 from octavo.roles.state import bucket
-from octavo.search.semantic import Neighbours, Semantic
+from octavo.search.semantic import Alone, Neighbours, Semantic
 from octavo.store import organizations
 from tests.databases import migrated_database, settings_of
 from tests.feeds import documents_of
@@ -57,7 +57,7 @@ class Embedding:
         self.projection = VectorProjection(
             record.system, Feed(record.system, Wakeup()), self.engine, embedder
         )
-        self.semantic = Semantic(lambda: (self.engine, self.embedder))
+        self.semantic = Semantic(Alone(self.engine, self.embedder))
 
     async def fill(self) -> list[str]:
         """Bring the engine to the end of the log; what had to be embedded for it."""

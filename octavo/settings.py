@@ -86,10 +86,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     analytics: Annotated[
         str,
         Meta(
-            description="Engine of the analytics role, which counts events: `postgres`, "
-            "`clickhouse://HOST:PORT/DATABASE` (`clickhouses`: over TLS), or `none`."
+            description="First engine of the analytics role, which counts events: `postgres`, "
+            "`clickhouse://HOST:PORT/DATABASE` (`clickhouses`: over TLS), or `none`. Later ones by "
+            "`octavo engines promote`. Empty: whichever serves, at first `postgres`."
         ),
-    ] = "postgres"
+    ] = ""
     blobs: Annotated[
         str, Meta(description="Where original files are: `file:DIR`. Empty: `blobs` in the data directory.")
     ] = ""
@@ -110,6 +111,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="Address space of such a process, in bytes; the kernel refuses more.",
         ),
     ] = 2 * 1024 * 1024 * 1024
+    model_hosts: Annotated[
+        str,
+        Meta(
+            description="Hosts that URLs of models may name, as `models.example.com, 10.0.0.5:8080`; their health "
+            "checks ask no others. Empty: none."
+        ),
+    ] = ""
     namespace: Annotated[str, Meta(description="Namespace of calls that name none.")] = "default"
     organization: Annotated[str, Meta(description="Organization of calls that name none.")] = "default"
     actor: Annotated[str, Meta(description="Actor of calls that name none: `kind:id`.")] = "system:octavo"

@@ -10,7 +10,7 @@ from uuid import UUID
 from octavo.analytics.measures import Measure
 from octavo.analytics.series import Series, series_of
 from octavo.errors import InvalidInput, PositionTimeout
-from octavo.roles.analytics import AnalyticsEngine, Fact, Place, Query
+from octavo.roles.analytics import Asked, Fact, Place, Query
 from octavo.values.position import Position, parse
 
 Fallback = Literal["error", "stale"]
@@ -47,7 +47,7 @@ class Counting:
         skips: whether an engine lacks nothing, although it is not where it is wanted.
     """
 
-    def __init__(self, engine: AnalyticsEngine, *, moved: Moved, skips: Skips | None = None) -> None:
+    def __init__(self, engine: Asked, *, moved: Moved, skips: Skips | None = None) -> None:
         self._engine = engine
         self._moved = moved
         self._skips = skips

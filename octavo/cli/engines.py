@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
+import msgspec
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -23,7 +24,7 @@ group = typer.Typer(
     help="Engines: which serve, whether they equal the record, moving a role.", no_args_is_help=True
 )
 
-Role = Annotated[str, typer.Argument(metavar="ROLE", help="search, vectors …")]
+Role = Annotated[str, typer.Argument(metavar="ROLE", help="search, vectors or analytics.")]
 Url = Annotated[
     str, typer.Argument(metavar="URL", help="As the role's setting would name it: tantivy:./index")
 ]
@@ -103,7 +104,7 @@ def repair(
         )
     )
     if not as_json:
-        console.print(f"{done.documents:,} documents told anew")
+        console.print(f"{done.documents:,} {_things(role)} told anew")
     _show_verification(done.verification, done.as_dict(), as_json=as_json)
 
 
@@ -121,7 +122,7 @@ def rebuild(
         )
     )
     if not as_json:
-        console.print(f"{done.documents:,} documents told anew")
+        console.print(f"{done.documents:,} {_things(role)} told anew")
     _show_verification(done.verification, done.as_dict(), as_json=as_json)
 
 
@@ -206,13 +207,13 @@ def retire(
 
 @group.command()
 def parked(context: typer.Context, role: Role, url: OneUrl = None, as_json: Json = False) -> None:
-    """List the documents an engine cannot take, and why.
+    """List the documents, or events, an engine cannot take, and why.
 
     Example: [dim]octavo engines parked search[/]
     """
     found = run(lambda: _with(context, lambda db, _: db.engines.parked(role, url)))
     if as_json:
-        print_json(found)
+        print_json([_plain(one) for one in found])
     else:
         _show_parked(found)
 
@@ -225,7 +226,7 @@ def retry(context: typer.Context, role: Role, url: OneUrl = None, as_json: Json 
     """
     done = run(lambda: _with(context, lambda db, _: db.engines.retry(role, url)))
     if as_json:
-        print_json(done)
+        print_json({"taken": done.taken, "parked": [_plain(one) for one in done.parked]})
         return
     console.print(f"{done.taken:,} taken, {len(done.parked):,} still parked")
     _show_parked(done.parked)
@@ -263,7 +264,7 @@ def _show_verification(found: Verification, told: dict[str, Any], *, as_json: bo
         total = found.total
         mark = "[green]✓[/] equal" if found.is_equal else "[red]✗[/] differs"
         console.print(
-            f"{mark}: {escape(found.url)} and the record, {total.documents:,} documents"
+            f"{mark}: {escape(found.url)} and the record, {total.documents:,} {_things(found.role)}"
             f" at {found.position} [dim]{found.seconds:.1f} s[/]",
             soft_wrap=True,
         )
@@ -273,6 +274,11 @@ def _show_verification(found: Verification, told: dict[str, Any], *, as_json: bo
             console.print(f"[yellow]{total.parked:,} parked[/] [dim]octavo engines parked {found.role}[/]")
         for one in found.differences[:_SHOWN]:
             console.print(f"  {one.kind} {one.id} [dim]of organization {one.organization}[/]", soft_wrap=True)
+        for day in found.days[:_SHOWN]:
+            console.print(
+                f"  {day.day} {day.log:,} in the log, {day.engine:,} held [dim]of organization {day.organization}[/]",
+                soft_wrap=True,
+            )
     if not found.is_equal:
         raise typer.Exit(1)
 
@@ -284,16 +290,28 @@ def _show_promotion(done: Any, *, as_json: bool) -> None:
     total = done.verification.total
     console.print(
         f"[green]✓[/] {escape(done.role)} is served by {escape(done.url)};"
-        f" {total.documents:,} documents were equal at {done.verification.position}",
+        f" {total.documents:,} {_things(done.role)} were equal at {done.verification.position}",
         soft_wrap=True,
     )
     console.print(f"[dim]{escape(done.before)} is kept: octavo engines demote {escape(done.role)}[/]")
 
 
+def _plain(one: Any) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.to_builtins(one)
+    return told if "position" not in told else {**told, "position": str(one.position)}
+
+
+def _things(role: str) -> str:
+    return "events" if role == "analytics" else "documents"
+
+
 def _show_parked(found: Any) -> None:
-    table = Table("document", "version", "code", "why", box=None, header_style="dim", pad_edge=False)
+    table = Table("what", "version", "code", "why", box=None, header_style="dim", pad_edge=False)
     for one in found:
-        table.add_row(str(one.id), f"v{one.version}", one.code, escape(one.message))
+        what, which = (
+            (str(one.id), f"v{one.version}") if hasattr(one, "id") else (str(one.position), one.type)
+        )
+        table.add_row(what, which, one.code, escape(one.message))
     if found:
         console.print(table)
 

@@ -10,7 +10,8 @@ INNER JOIN octavo.document
 -- scope: system
 -- $1 epoch, $2 xid, $3 id: events up to this position, by organization and day of recording.
 SELECT
-    organization_id, (recorded_at AT TIME ZONE 'UTC')::date AS day, count(*) AS events, sum(id) AS ids
+    organization_id, (recorded_at AT TIME ZONE 'UTC')::date AS day, count(*) AS events, sum(id) AS ids,
+    sum((id % 1000003) * (id % 1000003)) AS squares
 FROM octavo.event
 WHERE (epoch, position_xid, id) <= ($1::integer, $2::xid8, $3::bigint)
 GROUP BY organization_id, day

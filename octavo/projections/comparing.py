@@ -28,9 +28,17 @@ class Standing(msgspec.Struct, frozen=True):
     position: Position | None
 
 
-async def digests(system: Pool) -> Mapping[tuple[UUID, int], Digest]:
-    """By organization and bucket: one scan of the heads."""
-    rows = await system.fetch(_sql.digests)
+async def summaries(system: Pool) -> Mapping[UUID, Digest]:
+    """By organization, with seals of the server: one scan of the heads."""
+    rows = await system.fetch(_sql.summaries)
+    return {row["organization_id"]: Digest(row["documents"], int(row["seals"])) for row in rows}
+
+
+async def digests(
+    system: Pool, organizations: Sequence[UUID] | None = None
+) -> Mapping[tuple[UUID, int], Digest]:
+    """By organization and bucket, of some organizations or of all: one scan of the heads."""
+    rows = await system.fetch(_sql.digests, organizations)
     return {(row["organization_id"], row["bucket"]): Digest(row["documents"], row["seals"]) for row in rows}
 
 

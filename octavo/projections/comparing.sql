@@ -1,13 +1,24 @@
 -- What an engine should hold, for all organizations: the live documents.
 
+-- name: summaries
+-- scope: system
+-- By organization, with seals of the server: see octavo.roles.state.
+SELECT organization_id, count(*) AS documents, sum(uuid_hash_extended(id, version)) AS seals
+FROM octavo.document
+WHERE body_hash IS NOT NULL AND deleted_at IS NULL
+GROUP BY organization_id
+
 -- name: digests
 -- scope: system
--- By organization and bucket: see octavo.roles.state.
+-- $1 organizations, null for all. By organization and bucket: see octavo.roles.state.
 SELECT
     organization_id, get_byte(uuid_send(id), 15) AS bucket, count(*) AS documents,
     sum(('x' || left(md5(uuid_send(id) || int4send(version)), 8))::bit(32)::bigint)::bigint AS seals
 FROM octavo.document
-WHERE body_hash IS NOT NULL AND deleted_at IS NULL
+WHERE
+    body_hash IS NOT NULL
+    AND deleted_at IS NULL
+    AND ($1::uuid [] IS NULL OR organization_id = ANY($1))
 GROUP BY 1, 2
 
 -- name: bucketed

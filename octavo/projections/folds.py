@@ -14,14 +14,19 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
+from octavo.errors import Conflict
 from octavo.feed.reader import Feed
+from octavo.postgres.backoff import backoff_seconds
+from octavo.projections.rate import Rate
 from octavo.roles.analytics import Fact, FactEngine, Parked
 from octavo.roles.state import Cursor
 from octavo.values.event import Event
+from octavo.values.position import START, Position
 
 log = logging.getLogger("octavo.projections")
 
 EVENTS_AT_ONCE = 2_000
+ATTEMPTS = 50
 
 # What an engine is told of events: a fact of each, or why there is none.
 Derive = Callable[[Sequence[Event]], Awaitable[Sequence[Fact | Parked]]]
@@ -50,6 +55,7 @@ class FoldProjection:
         at_once: int = EVENTS_AT_ONCE,
     ) -> None:
         self.name = name
+        self.rate = Rate()
         self._feed = feed
         self._engine = engine
         self._derive = derive
@@ -61,6 +67,10 @@ class FoldProjection:
     async def position(self) -> Cursor:
         """Where the engine stands."""
         return await self._engine.position()
+
+    async def parked(self) -> Sequence[Parked]:
+        """Events nothing could be made of, 1,000 at most."""
+        return await self._engine.parked()
 
     async def step(self) -> bool:
         """Apply one batch; False when the engine is at the end of the log.
@@ -79,6 +89,45 @@ class FoldProjection:
         self._cursor = None
         await self._engine.reset()
 
+    async def fold_again(self, feed: Feed, until: Position) -> int:
+        """Give the engine the events of a log once more; those it holds change nothing, and its cursor stays.
+
+        Args:
+            feed: of all organizations, or of one.
+            until: a position the engine has reached.
+
+        Returns:
+            How many events that were.
+
+        Raises:
+            Conflict: the engine moved on again and again.
+        """
+        told, after = 0, START
+        while True:
+            batch = await feed.read(after, self._at_once)
+            events = [event for event in batch.events if event.position <= until]
+            await self.deliver(await self._derive(events))
+            told, after = told + len(events), batch.cursor
+            if batch.is_last or len(events) < len(batch.events):
+                return told
+
+    async def deliver(self, derived: Sequence[Fact | Parked]) -> None:
+        """Give the engine facts wherever in the log it stands; raises `Conflict` as `fold_again` does."""
+        facts = [one for one in derived if isinstance(one, Fact)]
+        parked = [one for one in derived if isinstance(one, Parked)]
+        if not derived:
+            return
+        for attempt in range(1, ATTEMPTS + 1):
+            cursor = await self._engine.position()
+            try:
+                await self._engine.apply(facts, parked, cursor, cursor)
+            except Conflict:
+                if attempt == ATTEMPTS:
+                    raise
+                await asyncio.sleep(backoff_seconds(attempt, first=0.005, most=0.5))
+            else:
+                return
+
     async def close(self) -> None:
         """Forget where the engine was; the next step asks it."""
         self._cursor = None
@@ -88,7 +137,7 @@ class FoldProjection:
         before = self._cursor or await self._engine.position()
         batch = await self._feed.read(before.position, self._at_once)
         if not batch.events:
-            self._cursor = before
+            self._cursor = None  # somebody may empty the engine meanwhile, in whichever process
             return False
         derived = await self._derive(batch.events)
         parked = [one for one in derived if isinstance(one, Parked)]
@@ -97,6 +146,7 @@ class FoldProjection:
         for one in parked:
             log.warning("%s leaves the event %s out: %s", self.name, one.position, one.message)
         self._cursor = after
+        self.rate.add(len(batch.events))
         if batch.is_last:
             self._not_before = time.monotonic() + self._pause
         return True

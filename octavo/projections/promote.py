@@ -24,7 +24,7 @@ from octavo.projections import catalogue
 from octavo.projections.catalogue import KEEP_SECONDS, Entry
 from octavo.projections.role import empty, opened
 from octavo.projections.roster import Roster
-from octavo.projections.tending import Tending
+from octavo.projections.tended import Tended, tended
 from octavo.projections.verify import Progress, Verification, silent
 
 RETIRE_SECONDS = 30.0
@@ -82,11 +82,10 @@ async def promote(
         await asked.position()  # one that does not answer comes into no catalogue
     await catalogue.add(roster.record.system, role, url)
     await roster.look()
-    tending = Tending(roster, roster.place(role, url), timeout_seconds=timeout_seconds, progress=progress)
+    tending = tended(roster, roster.place(role, url), timeout_seconds=timeout_seconds, progress=progress)
     await tending.catch_up()
     verification = await _shown_equal(tending)
-    if verification.total.parked and not accept_parked:
-        await _demand_fewer_parked(roster, role, verification)
+    await tending.take_over(before, verification, accept_parked=accept_parked)
     # Who reads one engine and then the other must not go back in time: all that the old one can have by now.
     await tending.catch_up()
     await catalogue.switch(roster.record.system, role, url, keep_seconds)
@@ -149,7 +148,7 @@ def _demand_own_place(roster: Roster, role: str, url: str) -> None:
             )
 
 
-async def _shown_equal(tending: Tending) -> Verification:
+async def _shown_equal(tending: Tended) -> Verification:
     verification = await tending.verify()
     if not verification.is_equal:
         verification = (await tending.repair()).verification
@@ -161,16 +160,6 @@ async def _shown_equal(tending: Tending) -> Verification:
         f" {total.ghosts} ghosts of {total.documents} documents",
         remedy="nothing was switched; see whether others write to this engine, then promote it again",
     )
-
-
-async def _demand_fewer_parked(roster: Roster, role: str, verification: Verification) -> None:
-    parked = await roster.live(role).parked()
-    if verification.total.parked > len(parked):
-        raise Conflict(
-            f"{verification.url} cannot take {verification.total.parked} documents,"
-            f" {verification.total.parked - len(parked)} more than the engine that serves",
-            remedy="`octavo engines parked` lists them; promote with accept_parked to leave them out",
-        )
 
 
 async def _empty(roster: Roster, role: str, url: str) -> None:

@@ -1,4 +1,7 @@
-"""A role whose engines hold the current state of documents: how they are made, filled and told apart."""
+"""A role whose engines are in the catalogue: how they are made, filled and told apart.
+
+Engines hold the current state of documents, or facts: what happened, each event once.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,12 @@ import msgspec
 from octavo.feed.reader import Feed
 from octavo.postgres.pool import Pool
 from octavo.projections.documents import DocumentProjection
+from octavo.projections.folds import FoldProjection
+from octavo.roles.analytics import FactEngine
 from octavo.roles.state import DocumentEngine
+
+Engine = DocumentEngine[Any] | FactEngine
+EngineProjection = DocumentProjection[Any] | FoldProjection
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,13 +39,13 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     setting: str
     first: str
     address: Callable[[str], str]
-    build: Callable[[str], DocumentEngine[Any]]
+    build: Callable[[str], Engine]
     lease: Callable[[str], str]
-    project: Callable[[Pool, Feed, DocumentEngine[Any]], DocumentProjection[Any]]
+    project: Callable[[Pool, Feed, Any], EngineProjection]
 
 
 @contextlib.asynccontextmanager
-async def opened(engine: DocumentEngine[Any]) -> AsyncIterator[DocumentEngine[Any]]:
+async def opened(engine: Engine) -> AsyncIterator[Engine]:
     """An engine that is used for a moment, and closed."""
     try:
         yield engine
@@ -45,14 +53,14 @@ async def opened(engine: DocumentEngine[Any]) -> AsyncIterator[DocumentEngine[An
         await close(engine)
 
 
-async def close(engine: DocumentEngine[Any]) -> None:
+async def close(engine: Engine) -> None:
     """Close what an engine has open outside of the record, if it has something."""
     closing = getattr(engine, "close", None)
     if closing is not None:
         await closing()
 
 
-async def empty(engine: DocumentEngine[Any]) -> None:
+async def empty(engine: Engine) -> None:
     """Forget everything an engine holds; one that keeps something of its own elsewhere takes that away too."""
     drop = getattr(engine, "drop", None)
     await (engine.reset() if drop is None else drop())

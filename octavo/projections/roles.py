@@ -1,10 +1,11 @@
-"""The roles of a database whose engines hold the current state of documents: one line of the table for each."""
+"""The roles of a database whose engines are in the catalogue: one line of the table for each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, cast
 
+from octavo.engines.analytics import choice as analytics
 from octavo.engines.embedders import choice as embedding
 from octavo.engines.embedders.choice import Embedders
 from octavo.engines.search import choice as search
@@ -12,9 +13,11 @@ from octavo.engines.vectors import choice as vectors
 from octavo.feed.reader import Feed
 from octavo.postgres.pool import Pool
 from octavo.postgres.record import Record
+from octavo.projections.analytics import AnalyticsProjection
 from octavo.projections.role import Role
 from octavo.projections.search import SearchProjection
 from octavo.projections.vectors import VectorProjection
+from octavo.roles.analytics import FactEngine
 from octavo.roles.state import DocumentEngine
 from octavo.roles.vectors import VectorEngine
 from octavo.settings import Settings
@@ -32,10 +35,12 @@ def check(settings: Settings) -> None:
     embedding.check(settings.embedder)
     if settings.vectors != vectors.OFF:
         vectors.address(settings.vectors, settings.embedder)
+    if settings.analytics != analytics.NONE:
+        analytics.address(settings.analytics or analytics.INSIDE)
 
 
 def roles(record: Record, settings: Settings, embedders: Embedders | None = None) -> Mapping[str, Role]:
-    """The roles by name; without `embedders`, or with vectors = none, there is none for vectors.
+    """The roles by name; none for vectors without `embedders` or with vectors = none, nor with analytics = none.
 
     Raises:
         InvalidSetting: a setting names no engine.
@@ -54,7 +59,26 @@ def roles(record: Record, settings: Settings, embedders: Embedders | None = None
     }
     if embedders is not None and settings.vectors != vectors.OFF:
         known["vectors"] = _vectors(record, settings, logins, embedders)
+    if settings.analytics != analytics.NONE:
+        known["analytics"] = _analytics(record, settings, logins)
     return known
+
+
+def _analytics(record: Record, settings: Settings, logins: Logins) -> Role:
+    """Its engines hold facts, each event once, and no documents."""
+
+    def project(system: Pool, feed: Feed, engine: FactEngine) -> AnalyticsProjection:
+        return AnalyticsProjection(system, feed, engine, pause_seconds=analytics.pause_seconds(engine))
+
+    return Role(
+        name="analytics",
+        first=analytics.address(settings.analytics or analytics.INSIDE),
+        setting=settings.analytics,
+        address=analytics.address,
+        build=lambda url: analytics.analytics_engine(url, record, logins),
+        lease=analytics.lease_name,
+        project=project,
+    )
 
 
 def _vectors(record: Record, settings: Settings, logins: Logins, embedders: Embedders) -> Role:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -22,11 +21,9 @@ from octavo.postgres.lease import Lease
 from octavo.postgres.record import Record
 from octavo.projections import catalogue
 from octavo.projections.catalogue import Entry
-from octavo.projections.documents import DocumentProjection
-from octavo.projections.role import Role, close
+from octavo.projections.role import Engine, EngineProjection, Role, close
 from octavo.projections.runner import Runner
 from octavo.projections.runners import Runners
-from octavo.roles.state import DocumentEngine
 
 log = logging.getLogger("octavo.engines")
 
@@ -38,8 +35,8 @@ class Place(msgspec.Struct, frozen=True):
 
     role: Role
     url: str
-    engine: DocumentEngine[Any]
-    projection: DocumentProjection[Any] | None = None
+    engine: Engine
+    projection: EngineProjection | None = None
     runner: Runner | None = None
 
 
@@ -50,11 +47,10 @@ class Roster:
         record: the open record.
         wakeup: tells the runners that the log has grown.
         roles: by name.
-        others: runners that are no engines of the catalogue, by name.
         look_seconds: between two looks at the catalogue.
 
     Attributes:
-        runners: one for each engine that is kept up to date, and the others.
+        runners: one for each engine that is kept up to date.
         entries: what the catalogue said at the last look.
     """
 
@@ -63,7 +59,6 @@ class Roster:
         record: Record,
         wakeup: Wakeup,
         roles: Mapping[str, Role],
-        others: Mapping[str, Runner] | None = None,
         *,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
@@ -72,8 +67,7 @@ class Roster:
         self.wakeup = wakeup
         self.look_seconds = look_seconds
         self.entries: Sequence[Entry] = ()
-        self._others = dict(others or {})
-        self.runners = Runners(self._others)
+        self.runners = Runners()
         self._places: dict[tuple[str, str], Place] = {}
         self._live: dict[str, Place] = {}
         self._refused: set[tuple[str, str]] = set()
@@ -132,10 +126,6 @@ class Roster:
         for place in gone:
             await close(place.engine)
 
-    def live(self, role: str) -> DocumentEngine[Any]:
-        """The engine that serves a role now; costs nothing."""
-        return self._live[role].engine
-
     def place(self, role: str, url: str | None = None) -> Place:
         """An engine of a role, the one that serves it if none is named.
 
@@ -159,6 +149,10 @@ class Roster:
         kept = [one.key for one in self.entries if one.role == role and one.state == "kept"]
         return [self._live[role], *(self._places[key] for key in kept if key in self._places)]
 
+    def all_of(self, role: str) -> Sequence[Place]:
+        """All engines of a role that are in use here, also one that is being filled."""
+        return [self._live[role], *(one for one in self._of(role) if one is not self._live[role])]
+
     def role(self, name: str) -> Role:
         """The role of this name; raises `InvalidInput`."""
         if name not in self.roles:
@@ -173,6 +167,9 @@ class Roster:
         runner = self._live[role].runner
         assert runner is not None
         await runner.moved(seconds)
+
+    def _of(self, role: str) -> Sequence[Place]:
+        return [place for place in self._places.values() if place.role.name == role]
 
     async def _look_step(self) -> bool:
         await self.look()
@@ -229,7 +226,7 @@ class Roster:
         for place in self._places.values():
             if place.runner is not None and place is not self._live.get(place.role.name):
                 named[f"{place.role.name} {place.url}"] = place.runner
-        return {**named, **self._others}
+        return named
 
     def _tell_of_another(self, role: Role) -> None:
         if (other := self.differs(role.name)) is not None:

@@ -1,31 +1,27 @@
-"""What is done to one engine while it may serve: filled, verified, repaired, rebuilt, its parked documents retried.
+"""What is done to one engine of documents while it may serve: filled, verified, repaired, rebuilt, retried.
 
 None of it empties an engine that serves, so no read fails or finds less because of it.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from octavo.errors import PositionTimeout, Unavailable
+from octavo.errors import Conflict
 from octavo.postgres.pool import Pool
 from octavo.projections import catalogue, comparing, heads
 from octavo.projections.documents import DocumentProjection
+from octavo.projections.reaching import Reaching
 from octavo.projections.roster import Place, Roster
-from octavo.projections.runner import Runner
 from octavo.projections.verify import Comparison, Progress, Verification, silent, verify
-from octavo.roles.state import NO_DOCUMENT, Parked
+from octavo.roles.analytics import Parked as ParkedEvent
+from octavo.roles.state import NO_DOCUMENT, DocumentEngine, Parked
 from octavo.values.position import Position
 
 ROUNDS = 3
-_SLICE_SECONDS = 1.0
-# An engine that fails for so long while somebody waits for it will not be waited for any longer.
-_FAULT_SECONDS = 30.0
-_FOREVER = 10 * 365 * 86_400.0
 
 
 class Repaired(msgspec.Struct, frozen=True):
@@ -43,7 +39,7 @@ class Retried(msgspec.Struct, frozen=True):
     """What came of parked documents: so many the engine takes now, and those it still cannot take."""
 
     taken: int
-    parked: Sequence[Parked]
+    parked: Sequence[Parked | ParkedEvent]
 
 
 class Tending:
@@ -70,38 +66,27 @@ class Tending:
         self._system: Pool = roster.record.system
         self._shard = roster.record.shard
         self._progress = progress
-        self._deadline = time.monotonic() + (_FOREVER if timeout_seconds is None else timeout_seconds)
-
-    async def reach(self, position: Position) -> None:
-        """Bring the engine to a position, or wait until another process has.
-
-        Raises:
-            PositionTimeout: it is not there in time. Unavailable: the engine fails again and again.
-        """
-        faulty_since: float | None = None
-        while True:
-            try:
-                await self._runner.drain(position, min(_SLICE_SECONDS, max(self._left, 0.0)))
-                return
-            except PositionTimeout:
-                if self._left <= 0:
-                    raise
-            status = await self._runner.status()
-            if status.last_error is None:
-                faulty_since = None
-            else:
-                faulty_since = faulty_since or time.monotonic()
-                if time.monotonic() - faulty_since > _FAULT_SECONDS:
-                    raise Unavailable(
-                        f"{self.place.url} cannot be filled: {status.last_error}",
-                        remedy="mend the engine, then do this again: it goes on where it was",
-                    )
-            await self._tell_of_the_scan()
+        self._reaching = Reaching(roster, place, timeout_seconds, self._tell_of_the_scan)
 
     async def catch_up(self) -> None:
         """Fill the engine if it is empty, and bring it to the end of the log as it is now."""
-        end = await comparing.last_event(self._system, self._shard)
-        await self.reach(end or Position(self._shard, 0, 0, 0))
+        await self._reaching.catch_up()
+
+    async def take_over(self, before: Place, verification: Verification, *, accept_parked: bool) -> None:
+        """See that nothing is lost when this engine serves instead of another one.
+
+        Raises:
+            Conflict: it cannot take documents that the other one holds.
+        """
+        parked = verification.total.parked
+        if accept_parked or not parked:
+            return
+        held = len(await _documents_in(before).parked())
+        if parked > held:
+            raise Conflict(
+                f"{self.place.url} cannot take {parked} documents, {parked - held} more than the engine that serves",
+                remedy="`octavo engines parked` lists them; promote with accept_parked to leave them out",
+            )
 
     async def verify(self) -> Verification:
         """Compare the engine with the record; one found equal is noted as such in the catalogue."""
@@ -152,27 +137,21 @@ class Tending:
         return Comparison(
             self._system,
             self._shard,
-            self.place.engine,
+            _documents_in(self.place),
             self._projection.derive,
-            self.reach,
-            deadline=self._deadline,
+            self._reaching.reach,
+            deadline=self._reaching.deadline,
             progress=self._progress,
         )
 
-    async def _tell_of_the_scan(self) -> None:
+    async def _tell_of_the_scan(self, _to: Position) -> None:
         scanned = (await self.place.engine.position()).scanned
         self._progress("filling", *await comparing.scanned(self._system, scanned))
 
     @property
-    def _left(self) -> float:
-        return self._deadline - time.monotonic()
-
-    @property
-    def _runner(self) -> Runner:
-        assert self.place.runner is not None
-        return self.place.runner
-
-    @property
     def _projection(self) -> DocumentProjection[Any]:
-        assert self.place.projection is not None
-        return self.place.projection
+        return cast("DocumentProjection[Any]", self.place.projection)
+
+
+def _documents_in(place: Place) -> DocumentEngine[Any]:
+    return cast("DocumentEngine[Any]", place.engine)

@@ -1,9 +1,10 @@
 """Does an engine hold what the record says? In both directions, at one position, beside writers.
 
-Both sides tell a digest of each bucket of each organization: one scan each. Only buckets that differ are looked at
-document by document. While writers write, documents differ that the engine has not come to yet: so a difference
-counts only if the document stood still since a position that the engine had reached before it was asked. Of the
-others the engine is waited for, and they are looked at again, until each is settled.
+Both sides tell a digest of each bucket of each organization: one scan each, at the same time. An engine in the record's
+own server first tells one of each organization, which costs much less, and of the buckets only where that differs. Only
+buckets that differ are looked at document by document. While writers write, documents differ that the engine has not
+come to yet: so a difference counts only if the document stood still since a position that the engine had reached before
+it was asked. Of the others the engine is waited for, and they are looked at again, until each is settled.
 
     missing   the record has it, the engine does not
     stale     the engine has another version, or only a part of it
@@ -13,6 +14,7 @@ others the engine is waited for, and they are looked at again, until each is set
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -23,8 +25,16 @@ import msgspec
 from octavo.errors import PositionTimeout
 from octavo.postgres.pool import Pool
 from octavo.projections import comparing, heads
+from octavo.projections.days import Difference as DayDifference
 from octavo.projections.documents import Derive
-from octavo.roles.state import ComparableTogether, Digest, DocumentEngine, Removed, bucket
+from octavo.roles.state import (
+    ComparableTogether,
+    Digest,
+    DocumentEngine,
+    Removed,
+    Summarized,
+    bucket,
+)
 from octavo.values.position import Position
 
 # Documents compared one by one at a time, which bounds the memory; differences that are listed.
@@ -91,6 +101,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         organizations: those where something differs or is parked.
         differences: the first 1,000.
         seconds: how long it took.
+        days: of an engine of facts, whose documents are events: the first 1,000 days that differ.
     """
 
     role: str
@@ -100,6 +111,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     organizations: Mapping[UUID, Count]
     differences: Sequence[Difference]
     seconds: float
+    days: Sequence[DayDifference] = ()
 
     @property
     def is_equal(self) -> bool:
@@ -125,6 +137,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
                 }
                 for one in self.differences
             ],
+            "days": msgspec.to_builtins(self.days),
             "seconds": self.seconds,
         }
 
@@ -176,19 +189,33 @@ class Comparison:
         Raises:
             PositionTimeout: the engine did not come to a position in time.
         """
-        self._progress("comparing digests", 0, 2)
-        held = await self._engine.digests()
-        self._progress("comparing digests", 1, 2)
-        wanted = await comparing.digests(self._system)
-        self._progress("comparing digests", 2, 2)
-        for (organization, _), one in wanted.items():
-            self.documents[organization] = self.documents.get(organization, 0) + one.documents
-        pieces = _pieces(wanted, held)
+        self._progress("comparing digests", 0, 1)
+        pieces = await self._suspected()
+        self._progress("comparing digests", 1, 1)
         for place, (organization, buckets) in enumerate(pieces):
             self._progress("comparing documents", place, len(pieces))
             if found := await self._settled(organization, buckets):
                 yield found
         self._progress("comparing documents", len(pieces), len(pieces))
+
+    async def _suspected(self) -> list[tuple[UUID, list[int]]]:
+        """Buckets that differ, in pieces."""
+        if not isinstance(self._engine, Summarized):
+            held, wanted = await asyncio.gather(self._engine.digests(), comparing.digests(self._system))
+            for (organization, _), one in wanted.items():
+                self.documents[organization] = self.documents.get(organization, 0) + one.documents
+            return _pieces(wanted, held)
+        summed, known = await asyncio.gather(self._engine.summaries(), comparing.summaries(self._system))
+        self.documents.update({organization: one.documents for organization, one in known.items()})
+        differing = [
+            one for one in known.keys() | summed.keys() if known.get(one, NOTHING) != summed.get(one, NOTHING)
+        ]
+        if not differing:
+            return []
+        held, wanted = await asyncio.gather(
+            self._engine.digests_of(differing), comparing.digests(self._system, differing)
+        )
+        return _pieces(wanted, held)
 
     async def _settled(self, organization: UUID, buckets: Sequence[int]) -> Sequence[Difference]:
         """What differs in some buckets, whatever was under way when they were looked at."""

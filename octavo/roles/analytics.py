@@ -7,7 +7,7 @@ in classes of size), never as an average or a quantile: those are made of the pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, Protocol
@@ -153,13 +153,42 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """Events of a day: how many, and the sum of their ids, which tells two sets of the same size apart."""
+    """Events of a day: how many, and a digest of their ids, which tells two sets of the same size apart.
+
+    Attributes:
+        ids: the sum of the ids.
+        squares: the sum of the squares of the ids' remainders by 1,000,003.
+    """
 
     events: int
     ids: int
+    squares: int
 
 
-class FactEngine(Protocol):
+class Sum(msgspec.Struct, frozen=True):
+    """Facts of a day: how many, and what all the numbers in them add up to."""
+
+    facts: int
+    total: Decimal = Decimal(0)
+
+
+class ComparableFacts(Protocol):
+    """What an engine tells of the facts it holds, so that it can be compared with the log and with another engine."""
+
+    async def tallies(self, until: Position) -> Mapping[tuple[UUID, date], Tally]:
+        """What is held up to a position, by organization and the day of recording in UTC, parked events too."""
+        ...
+
+    async def totals(self, until: Position) -> Mapping[tuple[UUID, date], Sum]:
+        """Facts up to a position and what their numbers add up to, by organization and the day of recording in UTC."""
+        ...
+
+    async def unrolled(self) -> Collection[tuple[UUID, date]]:
+        """Days, by the time of the facts, whose rollups do not add up to the facts, in number or in numbers."""
+        ...
+
+
+class FactEngine(ComparableFacts, Protocol):
     """What folds events into an engine, each once in effect.
 
     Guarantees: facts delivered again change nothing, whoever delivers them and in whatever batches; the cursor
@@ -197,13 +226,13 @@ class FactEngine(Protocol):
         """Forget everything and begin a new generation, to be filled from the start of the log."""
         ...
 
-    async def tallies(self, until: Position) -> Mapping[tuple[UUID, date], Tally]:
-        """What is held up to a position, by organization and the day of recording in UTC, parked events too."""
+
+class Asked(Protocol):
+    """What an engine of the analytics role answers."""
+
+    async def position(self) -> Cursor:
+        """Where the engine stands."""
         ...
-
-
-class AnalyticsEngine(FactEngine, Protocol):
-    """What an engine of the analytics role answers; `octavo.testing` holds the suite every one must pass."""
 
     async def count(self, query: Query) -> Counted:
         """The parts of an answer."""
@@ -212,3 +241,7 @@ class AnalyticsEngine(FactEngine, Protocol):
     async def facts(self, query: Query, limit: int, after: Place | None) -> Sequence[Fact]:
         """Facts, newest first, behind a place; of the query organization, time and conditions count."""
         ...
+
+
+class AnalyticsEngine(FactEngine, Asked, Protocol):
+    """What an engine of the analytics role does; `octavo.testing` holds the suite every one must pass."""

@@ -105,6 +105,22 @@ class ComparableTogether(Protocol):
         ...
 
 
+@runtime_checkable
+class Summarized(Protocol):
+    """Of an engine in the record's own server: its digests are made by the server, and so told quickly.
+
+    Seals are then `uuid_hash_extended(id, version)`, 64 bits, which only that server makes.
+    """
+
+    async def summaries(self) -> Mapping[UUID, Digest]:
+        """What is held, by organization; what is not whole adds to the sum."""
+        ...
+
+    async def digests_of(self, organizations: Sequence[UUID]) -> Mapping[tuple[UUID, int], Digest]:
+        """What is held of some organizations, by bucket; see `Comparable.digests`."""
+        ...
+
+
 Change_contra = TypeVar("Change_contra", contravariant=True)
 
 

@@ -14,8 +14,10 @@ from octavo.projections.catalogue import KEEP_SECONDS, State
 from octavo.projections.promote import Promotion
 from octavo.projections.roster import Place, Roster
 from octavo.projections.runner import Status
-from octavo.projections.tending import Repaired, Retried, Tending
+from octavo.projections.tended import Tended, tended
+from octavo.projections.tending import Repaired, Retried
 from octavo.projections.verify import Progress, Verification, silent
+from octavo.roles.analytics import Parked as ParkedEvent
 from octavo.roles.state import Parked
 
 VERIFY_SECONDS = 600.0
@@ -56,7 +58,8 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Engines:
     """The engines of a database. All calls but `list` need the role that serves all organizations.
 
-    None of them fails or delays a read: an engine that serves is never emptied.
+    None of them fails or delays a read: an engine that serves is never emptied, but for `repair` and `rebuild` of
+    analytics, which cannot make a sum of what there is now: they forget what they fold anew.
     """
 
     def __init__(self, roster: Roster) -> None:
@@ -94,8 +97,11 @@ class Engines:
         Exact: every document that is told of differs, and none that differs is left out; documents the engine
         cannot take are counted apart, as parked.
 
+        Of analytics, events are compared by organization and day of recording, and rollups with their facts; in the
+        answer documents are events, and `days` has what differs.
+
         Args:
-            role: search, vectors …
+            role: search, vectors or analytics.
             url: which engine of the role; None: the one that serves.
             timeout_seconds: for what writers change meanwhile to reach the engine.
             progress: told what is done, how far it is, and of how much.
@@ -116,6 +122,8 @@ class Engines:
     ) -> Repaired:
         """Tell an engine of every document that differs, remove what it should not hold, and verify.
 
+        Of analytics, the organizations that differ are forgotten and their events folded again.
+
         The arguments and errors are those of `verify`.
         """
         return await self._tending(role, url, timeout_seconds, progress).repair()
@@ -130,8 +138,9 @@ class Engines:
     ) -> Repaired:
         """Tell an engine of every document anew, remove what it should not hold, and verify.
 
-        In its place and without emptying it, so that nothing that is searched meanwhile is missing. The
-        arguments and errors are those of `verify`.
+        In its place and without emptying it, so that nothing that is searched meanwhile is missing. Analytics is
+        emptied and folded from the start of the log: to go without a gap, promote another place. The arguments and
+        errors are those of `verify`.
         """
         return await self._tending(role, url, timeout_seconds, progress).rebuild()
 
@@ -201,8 +210,8 @@ class Engines:
         """
         await promote.retire(self._roster, role, url, forget=forget)
 
-    async def parked(self, role: str, url: str | None = None) -> Sequence[Parked]:
-        """Documents an engine cannot take, 1,000 at most, with the reason; the others are not held up by them."""
+    async def parked(self, role: str, url: str | None = None) -> Sequence[Parked | ParkedEvent]:
+        """Documents, or events, an engine cannot take, 1,000 at most, with the reason; others are not held up."""
         await self._roster.look()
         return await self._roster.place(role, url).engine.parked()
 
@@ -210,9 +219,9 @@ class Engines:
         """Tell an engine once more of what it could not take; it is also done by itself, now and then."""
         return await self._tending(role, url, VERIFY_SECONDS, silent).retry()
 
-    def _tending(self, role: str, url: str | None, timeout_seconds: float, progress: Progress) -> Tending:
+    def _tending(self, role: str, url: str | None, timeout_seconds: float, progress: Progress) -> Tended:
         place = self._roster.place(role, url)
-        return Tending(self._roster, place, timeout_seconds=timeout_seconds, progress=progress)
+        return tended(self._roster, place, timeout_seconds=timeout_seconds, progress=progress)
 
     async def _status(self, role: str, url: str) -> Status | None:
         place: Place | None = self._roster.found(role, url)

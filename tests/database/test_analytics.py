@@ -379,11 +379,24 @@ async def test_a_setting_that_names_no_engine_is_refused_before_anything_starts(
     assert "secret" not in str(refused.value)
 
 
-async def test_a_server_that_is_not_there_is_told_and_writers_do_not_notice(server: Server, database: str):
-    async with _opened(server, database, analytics="clickhouse://127.0.0.1:1/octavo") as opened:
+async def test_a_server_that_is_not_there_is_told_and_writers_do_not_notice(server: Server):
+    async with (
+        migrated_database(server) as name,
+        _opened(server, name, analytics="clickhouse://127.0.0.1:1/octavo") as opened,
+    ):
         await opened.documents.put("note", {"n": 1})
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1"):
             await opened.analytics.series()
+
+
+async def test_the_setting_gives_the_first_engine_and_the_catalogue_says_from_then_on(
+    server: Server, database: str, db: octavo.Octavo
+):
+    async with _opened(server, database, analytics="clickhouse://127.0.0.1:1/octavo") as opened:
+        [one] = [one for one in await opened.engines.list() if one.role == "analytics"]
+
+        assert (one.url, one.state, one.setting) == ("postgres", "live", "clickhouse://127.0.0.1:1/octavo")
+        assert (await opened.analytics.series(every="day")).points is not None
 
 
 class _Dying(PostgresAnalytics):

@@ -9,7 +9,7 @@ from octavo.engines.analytics.clickhouse import ClickHouseAnalytics
 from octavo.engines.analytics.clickhouse_server import ClickHouseServer, address_of
 from octavo.engines.analytics.postgres import PostgresAnalytics
 from octavo.postgres.record import Record
-from octavo.roles.analytics import AnalyticsEngine
+from octavo.roles.analytics import AnalyticsEngine, FactEngine
 from octavo.values.login import Logins
 
 INSIDE, NONE = "postgres", "none"
@@ -25,33 +25,30 @@ class OpenEngine(AnalyticsEngine, Protocol):
         ...
 
 
-def address(setting: str) -> str:
-    """The setting in one spelling: `postgres`, `none`, or a URL without a login; raises `InvalidSetting`."""
-    return setting if setting in {INSIDE, NONE} else address_of(setting)
+def address(url: str) -> str:
+    """The URL as the catalogue keeps it, in one spelling, without a login; raises `InvalidSetting`."""
+    return url if url == INSIDE else address_of(url)
 
 
-def analytics_engine(setting: str, record: Record, logins: Logins) -> OpenEngine | None:
-    """The engine of the setting, which connects when it is first asked; None for `none`.
+def analytics_engine(url: str, record: Record, logins: Logins) -> OpenEngine:
+    """The engine behind a URL of the catalogue, which connects when it is first asked.
 
     Raises:
         InvalidSetting: it names no engine. MissingExtra: the engine's client is not installed.
     """
-    url = address(setting)
-    if url == NONE:
-        return None
     if url == INSIDE:
         return PostgresAnalytics(record)
-    return ClickHouseAnalytics(ClickHouseServer(url, logins), record.shard)
+    return ClickHouseAnalytics(ClickHouseServer(address_of(url), logins), record.shard)
 
 
-def pause_seconds(setting: str) -> float:
+def pause_seconds(engine: FactEngine) -> float:
     """How long to gather events before a batch that is not full."""
-    return 0.0 if address(setting) == INSIDE else PAUSE_SECONDS
+    return 0.0 if isinstance(engine, PostgresAnalytics) else PAUSE_SECONDS
 
 
-def lease_name(setting: str) -> str:
-    """What only the process that fills the engine has: each engine has its own."""
-    url = address(setting)
+def lease_name(url: str) -> str:
+    """What only the process that fills the engine has: each place has its own, however it is spoken to."""
     if url == INSIDE:
         return "analytics"
-    return f"analytics in {hashlib.sha256(url.encode()).hexdigest()[:16]}"
+    place = address_of(url).partition("://")[2]
+    return f"analytics in {hashlib.sha256(place.encode()).hexdigest()[:16]}"

@@ -15,8 +15,9 @@ Answers are made of rollups as far as hours are closed and of facts behind that,
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from uuid import UUID
 
 import msgspec
@@ -24,7 +25,7 @@ import msgspec
 from octavo.engines.analytics.clickhouse_query import count, facts, moment
 from octavo.engines.analytics.clickhouse_server import ClickHouseServer
 from octavo.errors import Conflict
-from octavo.roles.analytics import Counted, Fact, Parked, Place, Query, Tally
+from octavo.roles.analytics import Counted, Fact, Parked, Place, Query, Sum, Tally
 from octavo.roles.state import Cursor
 from octavo.values.position import Position
 
@@ -117,9 +118,23 @@ class ClickHouseAnalytics:
         """What is held up to a position, by organization and day of recording."""
         asked = {"epoch": until.epoch, "xid": until.xid, "id": until.id}
         return {
-            (UUID(organization), date.fromisoformat(day)): Tally(int(events), int(ids))
-            for organization, day, events, ids in await self._server.rows("tallies", asked)
+            (UUID(organization), date.fromisoformat(day)): Tally(int(events), int(ids), int(squares))
+            for organization, day, events, ids, squares in await self._server.rows("tallies", asked)
         }
+
+    async def totals(self, until: Position) -> Mapping[tuple[UUID, date], Sum]:
+        """Facts and what their numbers add up to, by organization and day of recording."""
+        asked = {"epoch": until.epoch, "xid": until.xid, "id": until.id}
+        return {
+            (UUID(organization), date.fromisoformat(day)): Sum(int(facts), Decimal(total))
+            for organization, day, facts, total in await self._server.rows("held_totals", asked)
+        }
+
+    async def unrolled(self) -> Collection[tuple[UUID, date]]:
+        """Closed days whose rollups do not add up to their facts; one that is counted just now may be among them."""
+        closed = (await self._progress()).closed
+        rows = await self._server.rows("unrolled", {"closed": closed, "days": _floor(closed, DAY)})
+        return [(UUID(organization), date.fromisoformat(day)) for organization, day in rows]
 
     async def count(self, query: Query) -> Counted:
         """The parts of an answer."""
@@ -129,6 +144,12 @@ class ClickHouseAnalytics:
     async def facts(self, query: Query, limit: int, after: Place | None) -> Sequence[Fact]:
         """Facts, newest first, behind a place."""
         return await facts(self._server, self._shard, query, limit, after)
+
+    async def drop(self) -> None:
+        """Forget everything, and drop the tables; whoever asks next makes them again."""
+        for table in ("fact", "rollup", "parked", "progress"):
+            await self._server.run(f"drop_{table}")
+        await self._server.close()
 
     async def close(self) -> None:
         """Close the connections; safe to call twice."""

@@ -8,7 +8,7 @@ nothing, so even a log that is delivered again from its start leaves every sum a
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from octavo.errors import Conflict
 from octavo.postgres.pool import Runner
 from octavo.postgres.record import Record
 from octavo.postgres.statements import load
-from octavo.roles.analytics import Counted, Fact, Parked, Place, Query, Tally
+from octavo.roles.analytics import Counted, Fact, Parked, Place, Query, Sum, Tally
 from octavo.roles.state import Cursor
 from octavo.values.position import Position
 
@@ -98,7 +98,21 @@ class PostgresAnalytics:
     async def tallies(self, until: Position) -> Mapping[tuple[UUID, date], Tally]:
         """What is held up to a position, by organization and day of recording."""
         rows = await self._record.system.fetch(_sql.tallies, until.epoch, until.xid, until.id)
-        return {(row["organization_id"], row["day"]): Tally(row["events"], int(row["ids"])) for row in rows}
+        return {
+            (row["organization_id"], row["day"]): Tally(row["events"], int(row["ids"]), int(row["squares"]))
+            for row in rows
+        }
+
+    async def totals(self, until: Position) -> Mapping[tuple[UUID, date], Sum]:
+        """Facts and what their numbers add up to, by organization and day of recording."""
+        rows = await self._record.system.fetch(_sql.totals, until.epoch, until.xid, until.id)
+        return {(row["organization_id"], row["day"]): Sum(row["facts"], row["total"]) for row in rows}
+
+    async def unrolled(self) -> Collection[tuple[UUID, date]]:
+        """Days whose rollups do not add up to their facts."""
+        return [
+            (row["organization_id"], row["day"]) for row in await self._record.system.fetch(_sql.unrolled)
+        ]
 
     async def count(self, query: Query) -> Counted:
         """The parts of an answer, from one snapshot."""

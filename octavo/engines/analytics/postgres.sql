@@ -133,7 +133,9 @@ LIMIT 1000
 -- name: tallies
 -- scope: system
 -- $1 epoch, $2 xid, $3 id: what is held up to this position, by organization and day of recording.
-SELECT organization_id, (recorded_at AT TIME ZONE 'UTC')::date AS day, count(*) AS events, sum(id) AS ids
+SELECT
+    organization_id, (recorded_at AT TIME ZONE 'UTC')::date AS day, count(*) AS events, sum(id) AS ids,
+    sum((id % 1000003) * (id % 1000003)) AS squares
 FROM (
     SELECT organization_id, recorded_at, epoch, position_xid, id FROM octavo.analytics_fact
     UNION ALL
@@ -141,6 +143,49 @@ FROM (
 ) AS held
 WHERE (epoch, position_xid, id) <= ($1::integer, $2::xid8, $3::bigint)
 GROUP BY organization_id, day
+
+-- fragment: numbers
+    (
+        SELECT sum((field.value)::numeric)
+        FROM jsonb_each(fact.fields) AS field
+        WHERE jsonb_typeof(field.value) = 'number'
+    )
+
+-- name: totals
+-- scope: system
+-- $1 epoch, $2 xid, $3 id: facts up to this position, and their numbers, by organization and day of recording.
+SELECT
+    fact.organization_id, (fact.recorded_at AT TIME ZONE 'UTC')::date AS day, count(*) AS facts, coalesce(sum(
+        -- include: numbers
+    ), 0) AS total
+FROM octavo.analytics_fact AS fact
+WHERE (fact.epoch, fact.position_xid, fact.id) <= ($1::integer, $2::xid8, $3::bigint)
+GROUP BY fact.organization_id, day
+
+-- name: unrolled
+-- scope: system
+-- Days whose hours, or whose day, do not add up to their facts and the numbers of these.
+SELECT organization_id, day
+FROM (
+    SELECT
+        fact.organization_id, date_trunc('day', fact.time, 'UTC') AS begins, count(*) AS facts, coalesce(sum(
+            -- include: numbers
+        ), 0) AS total, 0 AS hours, 0 AS of_hours, 0 AS days, 0 AS of_days
+    FROM octavo.analytics_fact AS fact
+    GROUP BY fact.organization_id, begins
+    UNION ALL
+    SELECT
+        organization_id, date_trunc('day', begins, 'UTC') AS day, 0, 0,
+        coalesce(sum(facts) FILTER (WHERE grain = 'hour' AND field = ''), 0),
+        coalesce(sum(total) FILTER (WHERE grain = 'hour'), 0),
+        coalesce(sum(facts) FILTER (WHERE grain = 'day' AND field = ''), 0),
+        coalesce(sum(total) FILTER (WHERE grain = 'day'), 0)
+    FROM octavo.analytics_total
+    GROUP BY organization_id, day
+) AS part
+CROSS JOIN LATERAL (SELECT (part.begins AT TIME ZONE 'UTC')::date AS day) AS of
+GROUP BY organization_id, day
+HAVING (sum(facts), sum(facts), sum(total), sum(total)) <> (sum(hours), sum(days), sum(of_hours), sum(of_days))
 
 -- name: forget_facts
 -- scope: system

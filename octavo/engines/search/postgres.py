@@ -80,6 +80,14 @@ class PostgresSearch:
         """What is held, by organization and bucket: one scan of the passages and of their texts' keys."""
         return await self._index.digests()
 
+    async def summaries(self) -> Mapping[UUID, Digest]:
+        """What is held, by organization, with seals of the server."""
+        return await self._index.summaries()
+
+    async def digests_of(self, organizations: Sequence[UUID]) -> Mapping[tuple[UUID, int], Digest]:
+        """What is held of some organizations, by bucket."""
+        return await self._index.digests(organizations)
+
     async def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
         """The documents of a bucket with their versions; a document that lost a passage has version 0."""
         return await self._index.held(organization, [bucket])

@@ -68,9 +68,14 @@ class PostgresIndex:
             for row in rows
         ]
 
-    async def digests(self) -> Mapping[tuple[UUID, int], Digest]:
+    async def summaries(self) -> Mapping[UUID, Digest]:
+        """What is held, by organization, with seals of the server."""
+        rows = await self._record.system.fetch(_sql.summaries)
+        return {row["organization_id"]: Digest(row["documents"], int(row["seals"])) for row in rows}
+
+    async def digests(self, organizations: Sequence[UUID] | None = None) -> Mapping[tuple[UUID, int], Digest]:
         """What is held, by organization and bucket."""
-        rows = await self._record.system.fetch(_sql.digests)
+        rows = await self._record.system.fetch(_sql.digests, organizations)
         return {
             (row["organization_id"], row["bucket"]): Digest(row["documents"], row["seals"]) for row in rows
         }

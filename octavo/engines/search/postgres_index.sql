@@ -180,8 +180,35 @@ WHERE $1::uuid IS NULL OR organization_id = $1
 ORDER BY organization_id, document_id
 LIMIT 1000
 
+-- name: summaries
+-- scope: system
+-- What is held, by organization, with seals of the server: see octavo.roles.state. Each passage and each text counts
+-- with a number of its document, so that one too many of one document does not make up for one too few of another.
+WITH passages AS (
+    SELECT
+        organization_id,
+        count(*) FILTER (WHERE ordinal = 0) AS documents,
+        coalesce(sum(uuid_hash_extended(document_id, version)) FILTER (WHERE ordinal = 0), 0) AS seals,
+        coalesce(sum(uuid_hash(document_id)::bigint * passages) FILTER (WHERE ordinal = 0), 0) AS wanted,
+        sum(uuid_hash(document_id)) AS held
+    FROM octavo.search_passage
+    GROUP BY organization_id
+),
+texts AS (
+    SELECT organization_id, sum(uuid_hash(document_id)) AS held
+    FROM octavo.search_text
+    GROUP BY organization_id
+)
+SELECT
+    organization_id, coalesce(passages.documents, 0) AS documents,
+    coalesce(passages.seals + abs(passages.wanted - passages.held), 0)
+    + abs(coalesce(passages.held, 0) - coalesce(texts.held, 0)) AS seals
+FROM passages
+FULL JOIN texts USING (organization_id)
+
 -- name: digests
 -- scope: system
+-- $1 organizations, null for all.
 -- What is held, by organization and bucket: see octavo.roles.state. Of a document's passages the first one counts;
 -- one that lost another passage, or a text, adds to the sum what belongs to no document, and so is told apart.
 WITH passages AS (
@@ -194,11 +221,13 @@ WITH passages AS (
             ('x' || left(md5(uuid_send(document_id) || int4send(version)), 8))::bit(32)::bigint
         ) FILTER (WHERE ordinal = 0), 0) AS seals
     FROM octavo.search_passage
+    WHERE $1::uuid [] IS NULL OR organization_id = ANY($1)
     GROUP BY 1, 2
 ),
 texts AS (
     SELECT organization_id, get_byte(uuid_send(document_id), 15) AS bucket, count(*) AS rows
     FROM octavo.search_text
+    WHERE $1::uuid [] IS NULL OR organization_id = ANY($1)
     GROUP BY 1, 2
 )
 SELECT

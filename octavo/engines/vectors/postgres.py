@@ -7,7 +7,8 @@ is lost among the vectors of others. The answer says which way it was found.
 
 An index is searched as widely as measured to find 97 to 99 of the 100 nearest (passages of real documentation, see
 `octavo.vector_candidates`), and goes on where a filter or deleted documents leave too few. What it cannot find is
-found by comparing all.
+found by comparing all. So is an answer in a crowd, where all that an index brings is about equally near, as among
+thousands of copies with small changes: there an index brings any of them, and not the nearest.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ AGAIN = 8
 WIDEST, EVERYTHING = 5_000, 1_000_000
 # Passages that are compared whole although there is an index: at least, and as a part of the shelf.
 FEW, FEW_IN = 2_000, 64
+# What an index brings is a crowd when the nearest and the farthest of it are no farther apart than this, in cosine; and
+# a shelf of more passages is not compared whole because of it.
+CROWDED, CROWDED_IN = 0.005, 50_000
 # How long what is known of a shelf is used, and how many are known.
 _KNOWN_SECONDS, _KNOWN_SHELVES = 10.0, 10_000
 _NARROWED = {
@@ -75,11 +79,13 @@ class _Look(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         brought: how many passages there were.
         is_enough: there are as many documents as wanted, or all others are too far away.
+        is_crowd: all of them are about equally near.
     """
 
     nearest: Nearest
     brought: int
     is_enough: bool
+    is_crowd: bool = False
 
 
 class _Shelf(msgspec.Struct, frozen=True):
@@ -137,6 +143,14 @@ class PostgresVectors:
         """What is held, by organization and bucket."""
         return await self._shelves.digests()
 
+    async def summaries(self) -> Mapping[UUID, Digest]:
+        """What is held, by organization, with seals of the server."""
+        return await self._shelves.summaries()
+
+    async def digests_of(self, organizations: Sequence[UUID]) -> Mapping[tuple[UUID, int], Digest]:
+        """What is held of some organizations, by bucket."""
+        return await self._shelves.digests(organizations)
+
     async def held(self, organization: UUID, bucket: int) -> Mapping[UUID, int]:
         """The documents of a bucket and the version held of each."""
         return await self._shelves.held(organization, bucket)
@@ -149,10 +163,19 @@ class PostgresVectors:
                 f" {self._model.dimensions}",
                 remedy="ask with a vector of the same model",
             )
-        way = self._way(query, await self._shelf(query.organization))
+        shelf = await self._shelf(query.organization)
+        way = self._way(query, shelf)
         brought = max(FEWEST, A_DOCUMENT * query.limit)
         while True:
             found = await self._look(query, way, brought)
+            if (
+                found.is_crowd
+                and way is not _COMPARED
+                and query.exact is None
+                and shelf.passages <= CROWDED_IN
+            ):
+                way = _COMPARED
+                continue
             is_all = found.brought < brought
             if found.is_enough or (is_all and found.nearest.exact) or brought >= EVERYTHING:
                 return found.nearest
@@ -215,6 +238,7 @@ class PostgresVectors:
             nearest=Nearest(matches=matches, exact=first["is_exact"], cursor=self._cursor(first)),
             brought=first["brought"],
             is_enough=is_past or len(matches) >= query.limit,
+            is_crowd=_is_crowd(first, matches),
         )
 
     async def _shelf(self, organization: UUID) -> _Shelf:
@@ -282,6 +306,13 @@ def _near(row: Row) -> Near:
         end=row["end_character"],
         text=row["text"],
     )
+
+
+def _is_crowd(first: Row, matches: Sequence[Near]) -> bool:
+    if first["is_exact"] or not matches:
+        return False
+    nearest = 1 - matches[0].similarity
+    return bool(first["farthest"] - nearest <= CROWDED)
 
 
 def _vector(numbers: Sequence[float]) -> Vector:

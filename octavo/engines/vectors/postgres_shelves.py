@@ -113,9 +113,14 @@ class PostgresShelves:
         assert row is not None
         return self._cursor(row)
 
-    async def digests(self) -> Mapping[tuple[UUID, int], Digest]:
+    async def summaries(self) -> Mapping[UUID, Digest]:
+        """What is held, by organization, with seals of the server."""
+        rows = await self._record.system.fetch(_sql.summaries, await self._model_number())
+        return {row["organization_id"]: Digest(row["documents"], int(row["seals"])) for row in rows}
+
+    async def digests(self, organizations: Sequence[UUID] | None = None) -> Mapping[tuple[UUID, int], Digest]:
         """What is held, by organization and bucket."""
-        rows = await self._record.system.fetch(_sql.digests, await self._model_number())
+        rows = await self._record.system.fetch(_sql.digests, await self._model_number(), organizations)
         return {
             (row["organization_id"], row["bucket"]): Digest(row["documents"], row["seals"]) for row in rows
         }

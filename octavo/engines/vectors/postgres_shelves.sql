@@ -273,12 +273,48 @@ SELECT count(*) AS documents FROM gone
 -- fragment: own_shelves
     SELECT shelf FROM octavo.vector_shelf WHERE model = $1 AND NOT is_retired
 
+-- name: summaries
+-- scope: system
+-- $1 model. What is held, by organization, with seals of the server: see octavo.roles.state. Each passage and each text
+-- counts with a number of its document, so that one too many of one does not make up for one too few of another.
+WITH own AS MATERIALIZED (
+    -- include: own_shelves
+),
+known AS (
+    SELECT
+        organization_id, count(*) AS documents, sum(uuid_hash_extended(document_id, version)) AS seals,
+        sum(uuid_hash(document_id)::bigint * passages) AS wanted
+    FROM octavo.vector_document
+    WHERE shelf IN (SELECT shelf FROM own)
+    GROUP BY organization_id
+),
+passages AS (
+    SELECT organization_id, sum(uuid_hash(document_id)) AS held
+    FROM octavo.vector_passage
+    WHERE shelf IN (SELECT shelf FROM own)
+    GROUP BY organization_id
+),
+texts AS (
+    SELECT organization_id, sum(uuid_hash(document_id)) AS held
+    FROM octavo.vector_text
+    WHERE shelf IN (SELECT shelf FROM own)
+    GROUP BY organization_id
+)
+SELECT
+    organization_id, coalesce(known.documents, 0) AS documents,
+    coalesce(known.seals, 0) + abs(coalesce(known.wanted, 0) - coalesce(passages.held, 0))
+    + abs(coalesce(known.wanted, 0) - coalesce(texts.held, 0)) AS seals
+FROM known
+FULL JOIN passages USING (organization_id)
+FULL JOIN texts USING (organization_id)
+
 -- name: digests
 -- scope: system
--- $1 model. What is held, by organization and bucket: see octavo.roles.state. What lost passages or texts, or has some
+-- $1 model, $2 organizations, null for all. What is held, by organization and bucket: see octavo.roles.state. What lost passages or texts, or has some
 -- that belong to no document, adds to the sum, and so is told apart.
 WITH own AS MATERIALIZED (
     -- include: own_shelves
+    AND ($2::uuid [] IS NULL OR organization_id = ANY($2))
 ),
 rows AS (
     SELECT

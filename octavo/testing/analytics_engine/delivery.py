@@ -114,11 +114,14 @@ class Delivery:
 
         held = await ledger.engine.tallies((await ledger.engine.position()).position)
 
+        ids = [fact.position.id for fact in facts]
         assert {
             day: tally for (organization, day), tally in held.items() if organization == ledger.organization
         } == {
-            NOON.date(): Tally(3, sum(fact.position.id for fact in facts)),
-            NOON.date() + timedelta(days=1): Tally(1, parked.position.id),
+            NOON.date(): Tally(3, sum(ids), sum((id % 1_000_003) ** 2 for id in ids)),
+            NOON.date() + timedelta(days=1): Tally(
+                1, parked.position.id, (parked.position.id % 1_000_003) ** 2
+            ),
         }
 
     async def test_an_event_without_a_fact_is_listed(self, ledger: Ledger, other: Ledger) -> None:

@@ -6,6 +6,7 @@ gets in the way of writers.
     expiry       documents whose moment has come are deleted, softly
     events       of an organization's own streams that are older than it wants them kept
     gate         an open transaction that has held readers of the log back for a minute is told
+    queries      that were kept for as long as their actor allowed
     answers      of calls with an idempotency key, older than a week
     bodies       that no version refers to: a purge was killed before it collected them
     blobs        that no content refers to and that have been there for a day: a purge or an ingest left them
@@ -30,7 +31,7 @@ from octavo.postgres.health import gate_holders
 from octavo.postgres.pool import Pool, Row, Transaction
 from octavo.postgres.statements import load
 from octavo.roles.blobs import Blob, Blobs
-from octavo.store import collector, idempotency
+from octavo.store import collector, idempotency, queries
 from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin
 
@@ -73,6 +74,7 @@ def tasks(
         Task("partitions", 3_600.0, lambda to: keep_partitions(system, dry_run=to.dry_run)),
         Task("expiry", 20.0, lambda to: sweep_expired(system, to, committed)),
         Task("events", 3_600.0, lambda to: drop_old_events(system, to)),
+        Task("queries", 3_600.0, lambda to: forget_queries(system, to)),
         Task(
             "answers",
             3_600.0,
@@ -113,6 +115,22 @@ async def keep_partitions(system: Pool, *, months_ahead: int = MONTHS_AHEAD, dry
     statement = _sql.missing_partitions if dry_run else _sql.keep_event_partitions
     made = await system.fetch(statement, months_ahead)
     return Done(task="partitions", dry_run=dry_run, examined=months_ahead + 1, changed=len(made))
+
+
+async def forget_queries(system: Pool, to: Bounds) -> Done:
+    """Forget what was looked for and kept for as long as its actor allowed."""
+    if to.dry_run:
+        found = await queries.count_due(system, to.limit)
+        return Done(task="queries", dry_run=True, examined=found, changed=found)
+    gone = 0
+    while gone < to.limit:
+        size = min(_CHUNK, to.limit - gone)
+        removed = await queries.forget_due(system, size)
+        gone += removed
+        to.progress(gone, gone)
+        if removed < size:
+            break
+    return Done(task="queries", dry_run=False, examined=gone, changed=gone)
 
 
 async def forget_answers(

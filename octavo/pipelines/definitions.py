@@ -133,6 +133,7 @@ class Plan(msgspec.Struct, frozen=True):
         keeps: whether outputs are kept before the end: there is more than one step, or one is called for each.
         branches: whether a step may be skipped.
         models: the names of models that stand in its configurations.
+        is_timed: whether its one call has less time than the whole, so that nobody need look at the whole.
     """
 
     pipeline: Pipeline
@@ -140,6 +141,7 @@ class Plan(msgspec.Struct, frozen=True):
     keeps: bool
     branches: bool
     models: frozenset[str]
+    is_timed: bool
 
     @property
     def writes(self) -> dict[str, str]:
@@ -156,7 +158,9 @@ def plan_of(pipeline: Pipeline, components: Components) -> Plan:
         step.title: _bound(step, components.find(step), before[step.title], behind[step.title])
         for step in pipeline.steps
     }
-    return Plan(pipeline, steps, gathers or len(steps) > 1, branches, models_of(pipeline, components))
+    first, keeps = pipeline.steps[0], gathers or len(steps) > 1
+    is_timed = not keeps and first.retry is None and first.timeout_seconds <= pipeline.timeout_seconds
+    return Plan(pipeline, steps, keeps, branches, models_of(pipeline, components), is_timed)
 
 
 def _bound(step: Step, component: Component, before: tuple[str, ...], behind: frozenset[str]) -> Bound:

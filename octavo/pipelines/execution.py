@@ -94,8 +94,11 @@ class Attempt:
             StaleLease: the run was taken from this worker.
         """
         try:
-            async with asyncio.timeout(self._plan.pipeline.timeout_seconds):
+            if self._plan.is_timed:
                 await self._execute()
+            else:
+                async with asyncio.timeout(self._plan.pipeline.timeout_seconds):
+                    await self._execute()
         except TimeoutError:
             seconds = self._plan.pipeline.timeout_seconds
             return Failed(TIMEOUT, f"the run took longer than {seconds:g} s", None, is_final=False)

@@ -17,7 +17,7 @@ BODIES = [msgspec.json.encode(body) for body in POPULATION]
 
 
 @given(where=filters)
-@settings(max_examples=100)
+@settings(max_examples=40)
 async def test_a_filter_holds_in_memory_where_the_record_says_so(record, where):
     assume("$regex" not in json.dumps(where))
     asked = parse(where)

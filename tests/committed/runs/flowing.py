@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from decimal import Decimal
@@ -15,7 +16,9 @@ from tests.committed.runs.steps import GATES
 
 # Keys of calls, in order; tests look at those of their own runs.
 CALLS: list[str] = []
+BEGUN: dict[str, threading.Event] = {}
 LEFT: dict[str, threading.Event] = {}
+KEPT: dict[str, octavo.Given] = {}
 
 
 class Parts(BaseModel):
@@ -82,9 +85,18 @@ async def report(given: octavo.Given) -> dict[str, Any]:
 @octavo.component("dawdle")
 def dawdle(given: octavo.Given) -> dict[str, Any]:
     """In a thread, until it is told to end."""
+    BEGUN[given.input["name"]].set()
     while not given.cancelled:
         time.sleep(0.002)
     LEFT[given.input["name"]].set()
+    return {}
+
+
+@octavo.component("stay")
+async def stay(given: octavo.Given) -> dict[str, Any]:
+    """For ever."""
+    KEPT[given.input["name"]] = given
+    await asyncio.Event().wait()
     return {}
 
 
@@ -106,4 +118,4 @@ def crunch(given: octavo.Given, config: Size) -> dict[str, Any]:
     return {"bytes": len(bytearray(config.bytes)), "sum": sum(range(200_000))}
 
 
-FLOWING = [kind, split, square, stumble, spend, report, dawdle, toil, crunch]
+FLOWING = [kind, split, square, stumble, spend, report, dawdle, stay, toil, crunch]

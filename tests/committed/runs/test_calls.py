@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from octavo.testing.clock import FakeClock
-from tests.committed.runs.flowing import CALLS, LEFT
+from tests.committed.runs.flowing import BEGUN, CALLS, KEPT, LEFT
 from tests.committed.runs.steps import GATES, Gate
 
 GB = 1024**3
@@ -140,25 +140,24 @@ async def test_progress_is_told_while_the_run_is_under_way_and_gone_with_its_end
     assert (done.state, done.progress) == ("completed", {})
 
 
-async def test_a_thread_sees_that_its_time_is_over(ran, request):
+async def test_a_step_whose_time_is_over_can_see_it(ran, request):
     name = request.node.name
-    LEFT[name] = threading.Event()
 
     run = await ran(
-        {"component": "dawdle", "timeout_seconds": 0.05}, input={"name": name}, retry={"attempts": 1}
+        {"component": "stay", "timeout_seconds": 0.01}, input={"name": name}, retry={"attempts": 1}
     )
 
     assert (run.state, run.error["code"]) == ("dead", "timeout")
-    assert await asyncio.to_thread(LEFT[name].wait, 60)
+    assert KEPT.pop(name).cancelled
 
 
 async def test_a_thread_sees_that_its_run_was_cancelled(acme, db, request):
     name = request.node.name
-    LEFT[name] = threading.Event()
+    BEGUN[name], LEFT[name] = threading.Event(), threading.Event()
     await acme.pipelines.put("p", [{"component": "dawdle"}])
     async with db.worker():
         run = await acme.pipelines.start("p", input={"name": name})
-        await _state(acme, run.id, "running")
+        assert await asyncio.to_thread(BEGUN[name].wait, 60)
 
         await acme.runs.cancel(run.id)
 
@@ -172,10 +171,3 @@ async def _with_progress(acme, id):
             run = await acme.runs.get(id)
             if run.progress:
                 return run
-
-
-async def _state(acme, id, state):
-    async with asyncio.timeout(60):
-        while True:
-            if (await acme.runs.get(id)).state == state:
-                return

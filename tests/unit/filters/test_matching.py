@@ -14,7 +14,7 @@ from tests.database.filter_model import holds as model
 
 
 @given(where=filters, body=bodies)
-@settings(max_examples=300)
+@settings(max_examples=80)
 def test_a_filter_holds_where_the_model_says_so(where, body):
     assume("$regex" not in json.dumps(where))
 

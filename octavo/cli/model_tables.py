@@ -30,20 +30,18 @@ def stage_of(model: ModelVersion) -> str:
 
 
 def models(found: Sequence[ModelVersion]) -> Table:
-    """A line a version."""
-    table = _table("model", "version", "type", "stage", "serves in", "accuracy", "F1", "made", "by")
+    """A line a version, and one more for where it serves."""
+    table = _table("model", "for", "stage", "accuracy", "F1", "made")
     for one in found:
         figures = one.card.performance
+        where = f"\n[dim]in {escape(', '.join(one.environments))}[/]" if one.environments else ""
         table.add_row(
-            escape(one.name),
-            f"v{one.version}",
+            f"{escape(one.name)} v{one.version}",
             one.type,
-            stage_of(one),
-            escape(", ".join(one.environments)),
+            f"{stage_of(one)}{where}",
             _share(figures.accuracy),
             _share(figures.f1_score),
             moment(one.created_at),
-            escape(str(one.created_by)),
         )
     return table
 
@@ -61,7 +59,7 @@ def shown(model: ModelVersion, moves: Sequence[Deployment]) -> RenderableType:
     if model.artifacts:
         lines.append(Padding(_files(model), (1, 0, 0, 0)))
     if moves:
-        lines.append(Padding(_moves(moves), (1, 0, 0, 0)))
+        lines.append(Padding(history(moves), (1, 0, 0, 0)))
     return Lines(*lines)
 
 
@@ -91,7 +89,8 @@ def _files(model: ModelVersion) -> Table:
     return table
 
 
-def _moves(moves: Sequence[Deployment]) -> Table:
+def history(moves: Sequence[Deployment]) -> Table:
+    """The moves of a model's environments, a line each."""
     table = _table("when", "environment", "version", "before", "by")
     for move in moves:
         version = "withdrawn" if move.version is None else f"v{move.version}"

@@ -180,23 +180,23 @@ def register(app: typer.Typer) -> None:
 
 
 def _results(found: Sequence[Result]) -> Table:
-    table = _table("result", "document", "type", "says", "sure", "made by", "when", "")
+    """Three lines each, so that both ids fit into a narrow terminal whole."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("says", no_wrap=True, overflow="ellipsis")
+    table.add_column("made by", no_wrap=True, overflow="ellipsis")
+    table.add_column("sure", justify="right")
     for one in found:
-        says = "[red]failed[/]" if one.status == "failed" else escape(one.label or _brief(one))
+        says = "[red]failed[/]" if one.status == "failed" else f"[bold]{escape(one.label or brief(one))}[/]"
+        stale = f" [yellow]stale: {' and '.join(one.stale)}[/]" if one.stale else ""
         table.add_row(
-            f"[dim]{one.id}[/]",
-            f"{one.document_id} v{one.version}",
-            one.type,
-            says,
+            f"{says}{stale}\n[dim]{one.id}\nof {one.document_id} v{one.version}[/]",
+            f"{one.type}\n{escape(one.made_by)}\n[dim]{moment(one.updated_at)}[/]",
             "" if one.score is None else f"{one.score:.0%}",
-            escape(one.made_by),
-            moment(one.updated_at),
-            f"[yellow]stale: {' and '.join(one.stale)}[/]" if one.stale else "",
         )
     return table
 
 
-def _brief(result: Result) -> str:
+def brief(result: Result) -> str:
     """What a result without a label says, in a few words."""
     value = result.value
     match result.type:

@@ -34,14 +34,14 @@ async def named(view: Workspace) -> tuple[str, str]:
 
 async def test_a_schedule_is_put_changed_paused_told_and_deleted(typed, named):
     put = typed(
-        "schedule", "put", "daily", "counted", "--cron", "0 6 * * *", "--timezone", "Europe/Berlin", *named
+        "schedule", "put", "daily", "counted", "--cron", "0 6 29 2 *", "--timezone", "Europe/Berlin", *named
     )
     paused = typed("schedule", "pause", "daily", *named)
     shown = typed("schedule", "show", "daily", *named)
     times = typed("schedule", "next", "daily", "-n", "3", *named)
     resumed = typed("schedule", "resume", "daily", *named)
 
-    assert (put["cron"], put["next_at"]) == ("0 6 * * *", resumed["next_at"])
+    assert (put["cron"], put["next_at"]) == ("0 6 29 2 *", resumed["next_at"])
     assert (paused["paused"], shown["paused"], shown["history"]) == (True, True, [])
     assert times[0] == put["next_at"]
     assert [one["name"] for one in typed("schedule", "list", *named)] == ["daily"]

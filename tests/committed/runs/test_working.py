@@ -298,7 +298,9 @@ async def test_figures_are_counted_from_the_runs(acme):
 
 
 async def test_components_in_the_box(acme):
-    await pipeline(acme, {"component": "count"}, {"component": "transform", "config": {"to": "html"}})
+    await pipeline(
+        acme, {"component": "count"}, {"component": "transform", "version": 1, "config": {"to": "html"}}
+    )
     document = await acme.documents.put("note", {"title": "A & B", "points": ["one", "two"]})
 
     run = await acme.pipelines.run("p", document.id)

@@ -43,6 +43,14 @@ bench: $(VENV)/bench.stamp ## Measure against the limit and the peers; writes do
 growth: $(VENV)/bench.stamp ## Measure what more documents, organizations and callers cost; writes docs/growth.md. DOCUMENTS=n
 	$(BIN)/python -m benchmarks.growth $(if $(DOCUMENTS),--documents $(DOCUMENTS))
 
+.PHONY: endurance
+endurance: $(VENV)/bench.stamp ## Execute 10,000,000 runs, ten minutes of them with a snapshot held; writes docs/endurance.md. RUNS=n
+	$(BIN)/python -m benchmarks.endurance $(if $(RUNS),--runs $(RUNS))
+
+.PHONY: storage
+storage: $(VENV)/bench.stamp ## Try how the record is stored: room in pages, vacuum, compression; writes docs/storage.md
+	$(BIN)/python -m benchmarks.storage
+
 .PHONY: quality
 quality: $(VENV)/bench.stamp ## Judge what searches find by what documentation says of itself; writes docs/quality.md
 	$(BIN)/python -m benchmarks.quality

@@ -15,10 +15,14 @@ LIMIT = "limit"
 
 @dataclass(frozen=True)
 class Contestant:
-    """Somebody who does the work: `work(n)` does it n times (or the n-th time, with `tasks`)."""
+    """Somebody who does the work: `work(n)` does it n times (or the n-th time, with `tasks`).
+
+    What `before(n)` does is not measured.
+    """
 
     name: str
     work: Work
+    before: Work | None = None
 
 
 @dataclass
@@ -80,6 +84,8 @@ async def compete(
 
 async def _once(contestant: Contestant, operations: int, tasks: int) -> float:
     share = operations // tasks
+    if contestant.before is not None:
+        await contestant.before(operations)
     begun = time.perf_counter()
     await asyncio.gather(*(contestant.work(share) for _ in range(tasks)))
     return time.perf_counter() - begun

@@ -1,28 +1,35 @@
-"""Runs: start, execute and pick up, against raw asyncpg that writes the same rows, or does the least a queue can do.
+"""Runs: start, execute and pick up, against raw asyncpg and two queues.
 
-The limit of `execute` takes rows in batches of 100 and puts them into a table of what is done: no lease, no fence, no
-event, no document, no organization. Ours commits, a run: its lease, its end, its history and two events.
+Starting is measured against the same rows written raw. The limit of executing takes rows in batches of 100 and puts
+them into a table of what is done: no lease, no fence, no event, no document, no organization; that of picking up
+listens, and takes a row when it is told of one. Ours commits, a run: its lease, its end, its history and two events.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
 from uuid_utils.compat import uuid7
 
 import octavo
-from benchmarks.measure import LIMIT, OURS, Contestant, Row, compete
+from benchmarks.measure import LIMIT, OURS, Contestant, Row, Work, compete
+from benchmarks.queues import peers
+from benchmarks.search import spread
 from octavo import Octavo
 from octavo.pipelines.definitions import Components
 from octavo.pipelines.worker import Means, Worker
 from octavo.postgres.statements import load
 from octavo.workspace import Workspace
 
-RUNS = 5_000
+RUNS, EXECUTED = 5_000, 3_000
 SLOTS = 500
+PICKED_UP = 200
 
 _sql = load("benchmarks", "runs.sql")
 
@@ -33,13 +40,28 @@ async def noop(given: octavo.Given) -> dict[str, Any]:  # noqa: ARG001 - it does
     return {}
 
 
+class Queue(Protocol):
+    """Who starts work and executes it; `pick_up` notes in `waits` the seconds from each start to its execution."""
+
+    name: str
+    waits: list[float]
+
+    async def start(self, times: int) -> None: ...
+    async def start_many(self, times: int) -> None: ...
+    async def execute(self, times: int) -> None: ...
+    async def pick_up(self, times: int) -> None: ...
+
+
 class Raw:
     """asyncpg alone, as a superuser without row-level security."""
+
+    name = LIMIT
 
     def __init__(self, pool: asyncpg.Pool, organization: UUID, pipeline: UUID) -> None:
         self.pool = pool
         self.organization = organization
         self.pipeline = pipeline
+        self.waits: list[float] = []
 
     async def start(self, times: int) -> None:
         """Start runs one by one on one connection."""
@@ -52,20 +74,54 @@ class Raw:
         ids = [uuid7() for _ in range(times)]
         await self.pool.execute(_sql.start, self.organization, self.pipeline, ids)
 
-    async def take(self, times: int) -> None:
-        """Put rows into a queue, and from there, a hundred at once, into a table of what is done."""
+    async def fill(self, times: int) -> None:
+        """Put rows into a queue."""
         await self.pool.execute(_sql.fill_plain, times)
+
+    async def execute(self, times: int) -> None:
+        """Put rows of the queue, a hundred at once, into a table of what is done."""
         async with self.pool.acquire() as connection:
             for _ in range(times // 100):
                 await connection.execute(_sql.take_plain)
+
+    async def pick_up(self, times: int) -> None:
+        """Put a row into the queue and tell of it, when the one before was taken."""
+        told, taken = asyncio.Event(), asyncio.Event()
+
+        def tell(*_: object) -> None:
+            told.set()
+
+        async with self.pool.acquire() as worker, self.pool.acquire() as starter:
+            await worker.add_listener("bench", tell)
+
+            async def work() -> None:
+                while True:
+                    await told.wait()
+                    told.clear()
+                    await worker.execute(_sql.take_plain)
+                    taken.set()
+
+            working = asyncio.create_task(work())
+            for _ in range(times):
+                taken.clear()
+                begun = time.perf_counter()
+                await starter.execute(_sql.fill_plain, 1)
+                await starter.execute(_sql.tell)
+                await taken.wait()
+                self.waits.append(time.perf_counter() - begun)
+            working.cancel()
+            await worker.remove_listener("bench", tell)
 
 
 class Ours:
     """Runs as users start and workers execute them."""
 
+    name = OURS
+
     def __init__(self, view: Workspace, means: Means) -> None:
         self.view = view
         self.means = means
+        self.waits: list[float] = []
 
     async def start(self, times: int) -> None:
         """Start runs one by one."""
@@ -77,8 +133,7 @@ class Ours:
         await self.view.pipelines.start_many("bench", [None] * times)
 
     async def execute(self, times: int) -> None:
-        """Start all in one call, and let one worker execute them."""
-        await self.start_many(times)
+        """Let one worker execute what was started."""
         async with Worker(self.means, slots=SLOTS) as worker:
             await _executed(worker, times)
 
@@ -86,8 +141,10 @@ class Ours:
         """Start a run when the one before has ended."""
         async with Worker(self.means, slots=SLOTS) as worker:
             for number in range(times):
+                begun = time.perf_counter()
                 await self.view.pipelines.start("bench")
                 await _executed(worker, number + 1)
+                self.waits.append(time.perf_counter() - begun)
 
 
 async def run(db: Octavo, admin: dict[str, Any], rounds: int) -> list[Row]:
@@ -99,39 +156,73 @@ async def run(db: Octavo, admin: dict[str, Any], rounds: int) -> list[Row]:
     pipeline = await view.namespace("octavo").documents.put("octavo.pipeline", {"steps": steps}, name="bench")
     means = Means(db.record.system, db.record.app, db._parts.wakeup, Components([noop]), db._scope)
     pool = await asyncpg.create_pool(**admin, min_size=8, max_size=8)
+    others = await peers(admin)
     try:
         await pool.execute(_sql.make_plain_queue)
         await pool.execute(_sql.make_plain_done)
-        return await _rows(Raw(pool, organization.id, pipeline.id), Ours(view, means), rounds)
+        return await _rows(Raw(pool, organization.id, pipeline.id), Ours(view, means), others, rounds)
     finally:
+        for other in others:
+            await other.close()
         await pool.close()
 
 
-async def _rows(raw: Raw, ours: Ours, rounds: int) -> list[Row]:
-    starters = [Contestant(LIMIT, raw.start), Contestant(OURS, ours.start)]
-    many = [Contestant(LIMIT, raw.start_many), Contestant(OURS, ours.start_many)]
-    executing = [Contestant(LIMIT, raw.take), Contestant(OURS, ours.execute)]
+async def _rows(raw: Raw, ours: Ours, others: Sequence[Queue], rounds: int) -> list[Row]:
+    queues: list[Queue] = [raw, ours, *others]
+    starting = [Contestant(queue.name, queue.start) for queue in queues]
     rows = [
-        await compete("start one run, 1 connection", starters, operations=500, rounds=rounds, goal=0.8),
+        await compete("start one run, 1 connection", starting, operations=500, rounds=rounds, goal=0.8),
         await compete(
-            "start one run, 8 at once", starters, operations=2_000, tasks=8, rounds=rounds, goal=0.7
+            "start one run, 8 at once", starting, operations=2_000, tasks=8, rounds=rounds, goal=0.7
         ),
-        await compete("start 5,000 runs in one call", many, operations=RUNS, rounds=rounds, goal=0.5),
+        await compete(
+            "start 5,000 runs in one call",
+            [Contestant(queue.name, queue.start_many) for queue in queues],
+            operations=RUNS,
+            rounds=rounds,
+            goal=0.5,
+        ),
     ]
-    await raw.pool.execute(_sql.empty)
+    await _empty(raw, others)
     rows.append(
         await compete(
-            "start 5,000 runs and execute them: end, history and events committed", executing, operations=RUNS,
-            rounds=rounds, remark="wanted: 5,000 a second; the limit writes one row a run and no event",
+            "execute runs that do nothing, one worker",
+            [_executing(queue, raw.fill if queue is raw else queue.start_many) for queue in queues],
+            operations=EXECUTED,
+            rounds=rounds,
+            goal=0.5,
+            peer_goals=(("PgQueuer", 1.3),),
+            remark="the limit writes one row a run and no event; "
+            "Octavo commits the end, the history and the events of each",
         )
-    )  # fmt: skip
-    rows.append(
-        await compete(
-            "start a run and wait for its end, one after the other", [Contestant(OURS, ours.pick_up)],
-            operations=200, rounds=rounds,
-        )
-    )  # fmt: skip
+    )
+    rows.append(await _picking_up(queues, rounds))
     return rows
+
+
+def _executing(queue: Queue, before: Work) -> Contestant:
+    return Contestant(queue.name, queue.execute, before)
+
+
+async def _picking_up(queues: Sequence[Queue], rounds: int) -> Row:
+    row = await compete(
+        "start a run and wait for its execution, one after the other",
+        [Contestant(queue.name, queue.pick_up) for queue in queues],
+        operations=PICKED_UP,
+        rounds=rounds,
+    )
+    told = "; ".join(f"{queue.name} {_milliseconds(queue.waits)}" for queue in queues)
+    return replace(row, remark=f"{told} (goal: twice the limit's; Octavo's runs have ended by then)")
+
+
+def _milliseconds(waits: Sequence[float]) -> str:
+    return spread([1000 * wait for wait in waits], 99)
+
+
+async def _empty(raw: Raw, others: Sequence[Any]) -> None:
+    await raw.pool.execute(_sql.empty)
+    for other in others:
+        await other.empty()
 
 
 async def _executed(worker: Worker, times: int) -> None:

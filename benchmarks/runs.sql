@@ -57,3 +57,7 @@ WITH taken AS (
     RETURNING id, payload
 )
 INSERT INTO public.bench_done (id, payload, done_at) SELECT id, payload, clock_timestamp() FROM taken
+
+-- name: tell
+-- scope: system
+NOTIFY bench

@@ -1,56 +1,37 @@
-"""The composition root: builds every part from the settings and owns their lifetimes."""
+"""The database: opened, it is the view of its default organization, and the way to the others."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Collection, Generator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from functools import partial
+from collections.abc import Collection, Generator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from uuid import UUID
 
-from octavo.analytics.counting import Counting
-from octavo.components import BUILT_IN
-from octavo.engines.analytics import choice as analytics
+from msgspec import UNSET, UnsetType
+
 from octavo.engines.blobs.files import FileBlobs
-from octavo.engines.embedders.choice import Embedders
 from octavo.errors import Unavailable
 from octavo.feed.reader import Feed
-from octavo.feed.wakeup import Wakeup
-from octavo.ingest.summary import Summary
+from octavo.opening import Opened, opened
 from octavo.operations import migrations
-from octavo.operations.maintenance import maintain, tasks
+from octavo.operations.maintenance import maintain
 from octavo.operations.migrations import Source
 from octavo.operations.progress import Progress, silent
-from octavo.operations.task import Bounds, Done, Task
+from octavo.operations.task import Done
 from octavo.operations.upkeep import Upkeep, note
-from octavo.pipelines import definitions
-from octavo.pipelines.clock import SystemClock
-from octavo.pipelines.definitions import Components, Plans
-from octavo.pipelines.processes import Processes
+from octavo.pipelines import limits
 from octavo.pipelines.worker import Means, Worker
 from octavo.postgres.applying import Applied
 from octavo.postgres.backfill import Report
-from octavo.postgres.lease import Lease
 from octavo.postgres.migration import Phase
 from octavo.postgres.pool import Runner as StatementRunner
-from octavo.postgres.record import Record, open_record
-from octavo.projections.analytics import NAME as ANALYTICS
-from octavo.projections.analytics import AnalyticsProjection
+from octavo.postgres.record import Record
 from octavo.projections.facts import Facts
-from octavo.projections.promote import retire_overdue
-from octavo.projections.roles import check, roles
-from octavo.projections.roster import Roster
 from octavo.projections.runner import DRAIN_SECONDS, Runner
 from octavo.projections.runners import Runners
-from octavo.projections.serving import ServingSearch
-from octavo.projections.serving_vectors import serving_vectors
-from octavo.search.query import Hits, Search, Skips
-from octavo.search.semantic import Semantic
 from octavo.settings import Settings, load
 from octavo.store import audit, organizations, retention
 from octavo.store.known import KnownTypes
@@ -59,30 +40,11 @@ from octavo.store.remembered import Remembered
 from octavo.store.scope import Limits, Scope
 from octavo.values.actor import Origin, parse_actor
 from octavo.values.component import Component
-from octavo.values.login import parse_logins
-from octavo.values.position import Position
+from octavo.values.limit import RunLimits
 from octavo.values.type import DocumentType, imported
 from octavo.values.upcast import Upcasters
-from octavo.workspace import (
-    Analytics,
-    Documents,
-    Engines,
-    Events,
-    Labels,
-    Links,
-    Parts,
-    Pipelines,
-    RunParts,
-    Runs,
-    SynonymSets,
-    Types,
-    UnitOfWork,
-    Workspace,
-)
-from octavo.workspace.audit import ReadAudit
-
-# How often engines are looked for that were kept for long enough.
-RETIRE_SECONDS = 300.0
+from octavo.workspace import Engines, Types, Workspace
+from octavo.workspace.documents import Bind
 
 
 def open(
@@ -154,9 +116,39 @@ class Organizations:
         """
         await audit.set_fraction(self._record.system, name, fraction)
 
+    async def configure(
+        self,
+        name: str,
+        *,
+        run_share: float | UnsetType = UNSET,
+        max_running: int | UnsetType | None = UNSET,
+        runs_per_day: int | UnsetType | None = UNSET,
+    ) -> RunLimits:
+        """Set how many runs an organization may have; what is left out stays as it is.
 
-class Octavo:
-    """An open database: the default organization's documents and search, and the way to the others.
+        Args:
+            run_share: its weight among the organizations whose runs wait, 0.001 to 1,000; 1 is usual.
+            max_running: runs under way at most; 0: none is begun, None: no limit. Those under way go on.
+            runs_per_day: runs started a day (UTC) at most; None: no limit. It counts from now on.
+
+        Raises:
+            NotFound, InvalidInput.
+        """
+        return await limits.configure(
+            self._record.system,
+            name,
+            run_share=run_share,
+            max_running=max_running,
+            runs_per_day=runs_per_day,
+        )
+
+    async def run_limits(self, name: str) -> RunLimits:
+        """How many runs an organization may have, and has; raises `NotFound`."""
+        return await limits.find(self._record.system, name)
+
+
+class Octavo(Workspace):
+    """An open database: the view of its default organization, and the way to the others.
 
     Attributes:
         settings: what it was opened with.
@@ -164,16 +156,9 @@ class Octavo:
         projections: keep the engines at the end of the log, by the name of each.
         engines: list, verify, repair and rebuild them, and move a role to another: see `Engines`.
         facts: the engine that counts events, for operators: verify, rebuild, what was left out, erase.
-        upkeep: does the tasks of maintenance when they are due.
         types: the document types, and their indexes.
     """
 
-    settings: Settings
-    record: Record
-    projections: Runners
-    engines: Engines
-    facts: Facts
-    upkeep: Upkeep
     types: Types
 
     def __init__(
@@ -185,73 +170,29 @@ class Octavo:
         types: Sequence[type[DocumentType]] = (),
         components: Sequence[Component] = (),
     ) -> None:
+        super().__init__(lambda: self._open.parts, self._bound_to(settings.organization))
         self.settings = settings
         self._models = [*types, *imported(settings.types)]
-        self._components = Components([*BUILT_IN, *components, *definitions.imported(settings.components)])
+        self._components = components
         self._known = KnownTypes()
         self._statements = Remembered()
         self._background = background
         self._upcasters = upcasters or Upcasters()
         self._lifetimes = AsyncExitStack()
-        self._views: dict[str, Workspace] = {}
+        self._opened: Opened | None = None
         self._origin = Origin(parse_actor(settings.actor))
 
     async def __aenter__(self) -> Octavo:
-        check(self.settings)  # before anything is started
-        analytics.address(self.settings.analytics)
         async with AsyncExitStack() as opening:
-            record = await open_record(self.settings)
-            opening.push_async_callback(record.close)
-            wakeup = Wakeup(record.app, record.listen if record.can_listen else None)
-            opening.push_async_callback(wakeup.close)
-            embedders = Embedders(parse_logins(self.settings.engine_logins))
-            opening.push_async_callback(embedders.close)
-            counted = analytics.analytics_engine(
-                self.settings.analytics, record, parse_logins(self.settings.engine_logins)
+            opening.callback(self._forget)
+            self._opened = await opened(
+                self.settings,
+                opening,
+                background=self._background,
+                components=self._components,
+                upcasters=self._upcasters,
             )
-            opening.push_async_callback(_closed, counted)
-            fold, folds = _folds(record, wakeup, counted, self.settings.analytics)
-            self.facts = Facts(record, fold, counted)
-            roster = Roster(record, wakeup, roles(record, self.settings, embedders), folds)
-            opening.push_async_callback(roster.close)
-            await roster.open()
-            self.engines = Engines(roster)
-            self.projections = roster.runners
-            if record.has_system and self._background:
-                self.projections.start()
-            search = Search(
-                ServingSearch(roster),
-                record.app,
-                moved=partial(roster.moved, "search") if record.has_system else asyncio.sleep,
-                skips=_skips(record, wakeup),
-                max_limit=self.settings.max_page,
-            )
-            semantic = Semantic(
-                serving_vectors(roster, embedders),
-                moved=partial(roster.moved, "vectors") if record.has_system else asyncio.sleep,
-                skips=_skips(record, wakeup),
-                max_limit=self.settings.max_page,
-            )
-            self._blobs = FileBlobs(blob_directory(self.settings))
-            if record.has_system:
-                self._tasks = (
-                    *tasks(record.system, self._blobs, wakeup.committed),
-                    Task("engines", RETIRE_SECONDS, partial(_retire_overdue, roster)),
-                )
-                self.upkeep = Upkeep(record.system, self._tasks)
-                opening.push_async_callback(self.upkeep.stop)
-                if self._background:
-                    self.upkeep.start()
-            reads = ReadAudit(record.app)
-            opening.push_async_callback(reads.close)
-            runs = self._run_parts()
-            opening.push_async_callback(runs.processes.close)
-            counting = _counting(record, wakeup, counted, folds)
-            self._parts = Parts(
-                record.app, wakeup, search, semantic, self._blobs, runs, self._upcasters, reads, counting
-            )
-            self.record = record
-            self.types = Types(record, self.settings, self._known, self._scope_of)
+            self.types = Types(self.record, self.settings, self._known, self._scope_of)
             opening.push_async_callback(self.types.stop)
             await self.types.register(*self._models)
             if self._background:
@@ -272,64 +213,47 @@ class Octavo:
         await self._lifetimes.aclose()
 
     @property
+    def record(self) -> Record:
+        """The PostgreSQL behind it."""
+        return self._open.record
+
+    @property
+    def projections(self) -> Runners:
+        """What keeps the engines at the end of the log, by the name of each."""
+        return self._open.roster.runners
+
+    @property
+    def engines(self) -> Engines:
+        """The engines of all roles."""
+        return Engines(self._open.roster)
+
+    @property
+    def facts(self) -> Facts:
+        """The engine that counts events."""
+        return self._open.facts
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Does the tasks of maintenance when they are due; raises `Unavailable` where they may not be done."""
+        if self._open.upkeep is None:
+            raise Unavailable(
+                "maintenance needs a login for all organizations", remedy="see the setting record"
+            )
+        return self._open.upkeep
+
+    @property
     def organizations(self) -> Organizations:
         """Make, find and list organizations."""
-        return Organizations(self._open_record)
+        return Organizations(self.record)
 
     def organization(self, name: str) -> Workspace:
         """The view of the organization with this name or id; its first call may raise `NotFound`."""
-        known: Scope | None = None
-
-        async def bind() -> Scope:
-            nonlocal known
-            if known is None:
-                known = self._scope(await self._organization_id(name))
-            return known
-
-        return Workspace(self._open_parts, bind)
+        return Workspace(lambda: self._open.parts, self._bound_to(name))
 
     @property
     def default(self) -> Workspace:
-        """The view of the default organization."""
-        name = self.settings.organization
-        if name not in self._views:
-            self._views[name] = self.organization(name)
-        return self._views[name]
-
-    @property
-    def documents(self) -> Documents:
-        """The default organization's documents."""
-        return self.default.documents
-
-    @property
-    def events(self) -> Events:
-        """The default organization's events."""
-        return self.default.events
-
-    @property
-    def analytics(self) -> Analytics:
-        """What happened in the default organization, counted."""
-        return self.default.analytics
-
-    @property
-    def labels(self) -> Labels:
-        """The default organization's labels."""
-        return self.default.labels
-
-    @property
-    def links(self) -> Links:
-        """The default organization's types of links."""
-        return self.default.links
-
-    @property
-    def pipelines(self) -> Pipelines:
-        """The default organization's pipelines."""
-        return self.default.pipelines
-
-    @property
-    def runs(self) -> Runs:
-        """The default organization's runs."""
-        return self.default.runs
+        """The view of the default organization; the database is one itself."""
+        return self
 
     def worker(self, *, slots: int | None = None) -> Worker:
         """A worker that executes runs of all organizations in this process: `async with db.worker(): …`.
@@ -340,35 +264,22 @@ class Octavo:
         Raises:
             InvalidSetting: this process may not serve all organizations.
         """
-        record, settings = self._open_record, self.settings
-        means = Means(record.system, record.app, self._open_parts.wakeup, self._components, self._scope)
+        record, settings = self.record, self.settings
+        parts = self._open.parts
+        means = Means(
+            record.system,
+            record.app,
+            parts.wakeup,
+            self._open.components,
+            self._scope,
+            parts.models.serving,
+        )
         return Worker(
             means,
             slots=slots or settings.run_slots,
             processes=settings.run_processes,
             memory_bytes=settings.run_memory_bytes,
         )
-
-    async def search(self, text: str, **options: Any) -> Hits:
-        """Search the default organization; see `Workspace.search`."""
-        return await self.default.search(text, **options)
-
-    async def suggest(self, text: str, **options: Any) -> str | None:
-        """The query that was probably meant; see `Workspace.suggest`."""
-        return await self.default.suggest(text, **options)
-
-    @property
-    def synonyms(self) -> SynonymSets:
-        """The default organization's synonyms."""
-        return self.default.synonyms
-
-    async def ingest(self, *paths: str | Path, **options: Any) -> Summary:
-        """Ingest files for the default organization; see `Workspace.ingest`."""
-        return await self.default.ingest(*paths, **options)
-
-    def watch(self, *paths: str | Path, **options: Any) -> AsyncIterator[Summary]:
-        """Ingest files, and every change as it comes, for the default organization; see `Workspace.watch`."""
-        return self.default.watch(*paths, **options)
 
     async def drain(
         self, timeout_seconds: float = DRAIN_SECONDS, *, roles: Collection[str] | None = None
@@ -382,8 +293,8 @@ class Octavo:
         Raises:
             PositionTimeout: one is not there in time.
         """
-        record = self._open_record
-        feed = Feed(record.system, self._open_parts.wakeup, shard=record.shard)
+        record = self.record
+        feed = Feed(record.system, self._open.parts.wakeup, shard=record.shard)
         for name, runner in list(self.projections.items()):
             if roles is None or name.partition(" ")[0] in roles:
                 await _drain(runner, feed, timeout_seconds)
@@ -395,8 +306,7 @@ class Octavo:
             dry_run: change nothing, tell what would be.
             progress: told the rows and files of each task.
         """
-        record, begun = self._open_record, time.monotonic()
-        system, todo = record.system, self._tasks
+        system, todo, begun = self.record.system, self._open.tasks, time.monotonic()
         done = await maintain(todo, dry_run=dry_run, progress=progress)
         if not dry_run:
             await note(system, todo, done, begun)
@@ -430,29 +340,27 @@ class Octavo:
     @property
     def blobs(self) -> FileBlobs:
         """The store of original files."""
-        return self._blobs
+        return self._open.blobs
 
-    def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """Several changes of the default organization in one commit; see `Workspace.transaction`."""
-        return self.default.transaction()
-
-    def _run_parts(self) -> RunParts:
-        processes = Processes(
-            self.settings.run_processes or os.cpu_count() or 1, self.settings.run_memory_bytes
-        )
-        return RunParts(self._components, Plans(self._components), processes, SystemClock())
+    def _forget(self) -> None:
+        self._opened = None
 
     @property
-    def _open_record(self) -> Record:
-        if not hasattr(self, "record"):
+    def _open(self) -> Opened:
+        if self._opened is None:
             raise _not_open()
-        return self.record
+        return self._opened
 
-    @property
-    def _open_parts(self) -> Parts:
-        if not hasattr(self, "_parts"):
-            raise _not_open()
-        return self._parts
+    def _bound_to(self, name: str) -> Bind:
+        known: tuple[Opened, Scope] | None = None
+
+        async def bind() -> Scope:
+            nonlocal known
+            if known is None or known[0] is not self._open:
+                known = self._open, self._scope(await self._organization_id(name))
+            return known[1]
+
+        return bind
 
     async def _organization_id(self, name: str) -> UUID:
         try:
@@ -481,43 +389,11 @@ class Octavo:
             namespace=self.settings.namespace,
             origin=self._origin,
             limits=limits,
-            committed=self._parts.wakeup.committed,
+            committed=self._open.parts.wakeup.committed,
             shard=self.record.shard,
             types=self._known,
             statements=self._statements,
         )
-
-
-async def _retire_overdue(roster: Roster, to: Bounds) -> Done:
-    due, gone = await retire_overdue(roster, dry_run=to.dry_run)
-    return Done(task="engines", dry_run=to.dry_run, examined=due, changed=gone)
-
-
-def _folds(
-    record: Record, wakeup: Wakeup, engine: analytics.OpenEngine | None, setting: str
-) -> tuple[AnalyticsProjection | None, dict[str, Runner]]:
-    """What fills the analytics engine, and its runner by name."""
-    if engine is None or not record.has_system:
-        return None, {}
-    feed = Feed(record.system, wakeup, shard=record.shard)
-    pause = analytics.pause_seconds(setting)
-    projection = AnalyticsProjection(record.system, feed, engine, pause_seconds=pause)
-    runner = Runner(projection, Lease(record.system, analytics.lease_name(setting)), wakeup)
-    return projection, {ANALYTICS: runner}
-
-
-def _counting(
-    record: Record, wakeup: Wakeup, engine: analytics.OpenEngine | None, folds: Mapping[str, Runner]
-) -> Counting | None:
-    if engine is None:
-        return None
-    moved = folds[ANALYTICS].moved if folds else asyncio.sleep
-    return Counting(engine, moved=moved, skips=_skips(record, wakeup))
-
-
-async def _closed(engine: analytics.OpenEngine | None) -> None:
-    if engine is not None:
-        await engine.close()
 
 
 async def _drain(runner: Runner, feed: Feed, timeout_seconds: float) -> None:
@@ -529,24 +405,6 @@ async def _drain(runner: Runner, feed: Feed, timeout_seconds: float) -> None:
             return
         to = behind.events[0].position if behind.events else status.position
         await runner.drain(to, timeout_seconds)
-
-
-def _skips(record: Record, wakeup: Wakeup) -> Skips:
-    async def skips(organization: UUID, reached: Position, wanted: Position) -> bool:
-        feed = Feed(record.app, wakeup, organization, shard=record.shard)
-        behind = await feed.read(reached, limit=1)
-        return behind.gate >= wanted and all(event.position > wanted for event in behind.events)
-
-    return skips
-
-
-def blob_directory(settings: Settings) -> Path:
-    """Where original files are kept: the setting, or `blobs` in the data directory of an embedded record."""
-    if settings.blobs:
-        return Path(settings.blobs.removeprefix("file:")).expanduser()
-    if "://" in settings.record:
-        return Path("octavo-blobs")
-    return Path(settings.record.removeprefix("embedded:")).expanduser() / "blobs"
 
 
 def _not_open() -> Unavailable:

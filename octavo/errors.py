@@ -113,7 +113,7 @@ class ModelNotAllowed(InvalidInput):
 
 
 class InvalidTemplate(InvalidInput):
-    """A template cannot be filled: its structure, a text of it, or a variable that is not given; `fields` tell where."""
+    """A template cannot be filled: its structure, a text, or a variable that is not given; `fields` tell where."""
 
     code = "invalid_template"
 

@@ -20,8 +20,8 @@ from rich.progress import (
 
 from octavo.cli.render import bytes_of
 from octavo.cli.session import Json, Namespace, Organization, console, errors, of, print_json, run
-from octavo.database import blob_directory
 from octavo.engines.blobs.files import FileBlobs
+from octavo.opening import blob_directory
 from octavo.operations import backup as backups
 from octavo.operations import restore as restoring
 from octavo.operations import verify as verifying

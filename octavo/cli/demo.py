@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 import octavo
-from octavo.cli import render
+from octavo.cli import demo_pipelines, render
 from octavo.cli.ingest import read_with_progress, show_summary
 from octavo.cli.search import show_hit
 from octavo.cli.session import console, of, run
@@ -30,7 +30,7 @@ def demo(
     folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Your own files.")] = None,
     words: Annotated[str, typer.Option(help="What to search for.")] = _QUESTION,
 ) -> None:
-    """Show it all on real files: ingest, search, versions, a diff, a tag, events, search by meaning, a move.
+    """Show it all on real files: ingest, search, versions, a diff, events, search by meaning, a move, pipelines.
 
     Example: [dim]octavo demo ~/Documents --words "travel expenses"[/]
     """
@@ -66,6 +66,11 @@ async def demonstrate(data: str, folder: Path, words: str) -> None:
             await _ask(db, words)
         if find_spec("tantivy") is not None:
             await _move(db, Path(data), words)
+        if _can_judge():
+            _chapter("A pipeline reads every document: language, keywords, a summary")
+            await demo_pipelines.read_all(db, doc)
+            _chapter("A model learns, is rolled forward, and back")
+            await demo_pipelines.sort_tickets(db)
     _go_on(data, words, doc)
 
 
@@ -118,6 +123,11 @@ async def _move(db: octavo.Octavo, data: Path, words: str) -> None:
 def _can_embed() -> bool:
     """Whether the offline model is installed: the extra `vectors`."""
     return find_spec("wordllama") is not None
+
+
+def _can_judge() -> bool:
+    """Whether what components need is installed: the extra `ml`."""
+    return find_spec("sklearn") is not None and find_spec("wordllama") is not None
 
 
 async def _change(db: octavo.Octavo, doc: Document) -> Document:

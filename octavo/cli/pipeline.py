@@ -242,7 +242,7 @@ def stats(
     if as_json:
         print_json([one.as_dict() for one in found])
     else:
-        console.print((_steps if by in {"component", "model"} else _pipelines)(found))
+        console.print((steps_table if by in {"component", "model"} else pipelines_table)(found))
 
 
 def _component(step: Step) -> str:
@@ -255,7 +255,8 @@ def _when(step: Step) -> str:
     return " · ".join(filter(None, [each, json.dumps(step.when) if step.when else ""]))
 
 
-def _pipelines(found: Sequence[PipelineStats]) -> Table:
+def pipelines_table(found: Sequence[PipelineStats]) -> Table:
+    """How runs of pipelines went, a line each."""
     return _figures(
         "pipeline",
         (
@@ -290,7 +291,8 @@ def _pipelines(found: Sequence[PipelineStats]) -> Table:
     )
 
 
-def _steps(found: Sequence[StepStats]) -> Table:
+def steps_table(found: Sequence[StepStats]) -> Table:
+    """How steps went, by component or by model, a line each."""
     return _figures(
         "name",
         (

@@ -16,6 +16,8 @@ CHAPTERS = [
     "Again: nothing changed, nothing is read",
     "By words and meaning together: how do I get my money back",
     "Search moves to another engine, and back",
+    "A pipeline reads every document: language, keywords, a summary",
+    "A model learns, is rolled forward, and back",
     "Go on",
 ]
 
@@ -31,3 +33,9 @@ def test_the_demonstration_shows_everything(program: Path, place: Path) -> None:
     assert "10 documents as in the record; 0 missing, 0 stale, 0 ghosts" in shown
     assert shown.count("shown equal, then it served; refund finds Refund policy") == 2
     assert "tag production moved from version 1 to 2" in shown
+    assert "10 runs: 10 completed" in shown
+    assert [line.split(":")[0].strip() for line in shown.splitlines() if "desk@" in line] == [
+        "promoted",
+        "promoted",
+        "rolled back",
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+from octavo.errors import OctavoError
 from octavo.pipelines.queue import GONE_SECONDS, Queue
 from octavo.postgres.background import Background
 from octavo.postgres.lease import Lease
@@ -62,8 +63,20 @@ class QueueUpkeep:
             self._rescued_at = now
         if moved:
             self._committed()
-        more = [await other() for other in self._others]
-        return moved >= _PIECE or any(more)
+        return await self._do_others() or moved >= _PIECE
+
+    async def _do_others(self) -> bool:
+        """The others, each even if one before it fails; the first fault is raised after the last of them."""
+        faults: list[OctavoError] = []
+        more = False
+        for other in self._others:
+            try:
+                more = await other() or more
+            except OctavoError as error:
+                faults.append(error)
+        if faults:
+            raise faults[0]
+        return more
 
     async def _leads(self) -> bool:
         now = time.monotonic()

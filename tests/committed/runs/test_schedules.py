@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from octavo.errors import InvalidInput, LimitExceeded, NotFound
+from octavo.pipelines.queue import Queue
 from octavo.pipelines.schedule_upkeep import ScheduleUpkeep
+from octavo.pipelines.upkeep import QueueUpkeep
 
 # Nothing is due by itself while the tests run, unless it is the morning of a leap day.
 LEAP_DAY = "0 6 29 2 *"
@@ -225,6 +227,23 @@ async def test_hundreds_that_are_due_at_once_are_started_page_by_page(db, piped,
 
     assert (more, rest) == (True, False)
     assert len((await piped.runs.list(limit=1_000)).runs) == 130
+
+
+async def test_a_part_of_the_upkeep_that_fails_does_not_stop_the_others(db, piped, daily, late):
+    async def fail() -> bool:
+        raise InvalidInput("broken")
+
+    await late(daily)
+    system = db.record.system
+    upkeep = QueueUpkeep(
+        system, Queue(system), lambda: None, [fail, ScheduleUpkeep(system, lambda: None).step]
+    )
+
+    with pytest.raises(InvalidInput, match="broken"):
+        await upkeep.step()
+
+    await upkeep.stop()
+    assert len(await piped.schedules.history(daily)) == 1
 
 
 async def test_next_times_are_told_as_if_it_were_not_paused(piped, daily):

@@ -17,13 +17,13 @@ def data(server: Server, record: Any) -> list[str]:
     """The options that name the database, where an organization of the module's own has a note."""
     data = ["--data", str(server.running.data)]
     _run(data, "org", "create", "cli-queries")
-    _run(data, "put", "note", '{"text": "money back"}', "--org", "cli-queries")
+    _run(data, "put", "note", "--body", "-", "--org", "cli-queries", given='{"text": "money back"}')
     return data
 
 
-def _run(data: list[str], *words: str, fails: bool = False) -> str:
-    done = CliRunner().invoke(app, [*data, *words], env={"COLUMNS": "150"})
-    assert (done.exit_code != 0) == fails, done.output
+def _run(data: list[str], *words: str, given: str | None = None) -> str:
+    done = CliRunner().invoke(app, [*data, *words], env={"COLUMNS": "150"}, input=given)
+    assert done.exit_code == 0, done.output
     return done.stdout
 
 

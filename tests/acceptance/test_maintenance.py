@@ -93,6 +93,7 @@ async def test_a_dry_run_tells_the_same_and_changes_nothing(
         "partitions": 0,
         "expiry": 0,
         "events": 0,
+        "queries": 0,
         "answers": 0,
         "bodies": 4,
         "gate": 0,

@@ -81,6 +81,7 @@ async def test_no_search_fails_or_is_wrong_while_vectors_move_to_qdrant_and_back
 async def test_a_qdrant_that_goes_away_is_brought_up_to_date_when_it_is_back(db: octavo.Octavo) -> None:
     with qdrant_server() as qdrant:
         await db.engines.promote("vectors", f"qdrant://{qdrant.address}?retries=0")
+        await db.engines.retire("vectors", "postgres")  # which would answer instead
 
         def away(kind: str, body: object, do: object) -> None:
             raise Failure(503)

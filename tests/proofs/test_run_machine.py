@@ -1,4 +1,4 @@
-"""Thousands of orders in which runs are started, claimed, ended, lost and found: what the suite tries a few of."""
+"""A hundred orders in which runs are started, claimed, ended, lost and found: what the suite tries a few of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.committed.runs.machine import explore
 from tests.databases import migrated_database
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(1800)]
-EXAMPLES, STEPS = 200, 60
+EXAMPLES, STEPS = 100, 50
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,8 @@ from octavo.postgres.server import Server
 from octavo.values.run import STATES, StepDone
 from tests.databases import url_of
 
-GONE = 30.0
+# Longer than any order takes, whatever else the machine does: only who is said to be gone is gone.
+GONE = 86_400.0
 ATTEMPTS = 3
 TICKETS = """
 SELECT run.id, run.state::text, run.attempt, run.fence, run.document_version,
@@ -213,7 +214,7 @@ class RunMachine(RuleBasedStateMachine):
         worker = self.worker_of[claim.id, claim.fence]
         self.do(
             self.db.record.system.execute(
-                "UPDATE octavo.run_worker SET seen_at = seen_at - interval '1 hour' WHERE id = $1", worker
+                "UPDATE octavo.run_worker SET seen_at = seen_at - interval '2 days' WHERE id = $1", worker
             )
         )
         rescued = self.do(self.queue.rescue(GONE))

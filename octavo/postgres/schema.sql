@@ -1974,7 +1974,7 @@ CREATE TABLE octavo.model_version (
     deployed_at timestamp with time zone,
     deprecated_at timestamp with time zone,
     CONSTRAINT model_begins CHECK (((previous_stage IS NOT NULL) OR ((stage)::text = ANY (ARRAY['training'::text, 'validation'::text])))),
-    CONSTRAINT model_stage_follows CHECK (((previous_stage IS NULL) OR (((((((((previous_stage)::text = 'training'::text) AND ((stage)::text = 'validation'::text)) OR (((previous_stage)::text = 'training'::text) AND ((stage)::text = 'failed'::text))) OR (((previous_stage)::text = 'validation'::text) AND ((stage)::text = 'deployed'::text))) OR (((previous_stage)::text = 'validation'::text) AND ((stage)::text = 'deprecated'::text))) OR (((previous_stage)::text = 'validation'::text) AND ((stage)::text = 'failed'::text))) OR (((previous_stage)::text = 'deployed'::text) AND ((stage)::text = 'validation'::text))) OR (((previous_stage)::text = 'deprecated'::text) AND ((stage)::text = 'validation'::text))))),
+    CONSTRAINT model_stage_follows CHECK (((previous_stage IS NULL) OR ((((previous_stage)::text || ' to '::text) || (stage)::text) = ANY (ARRAY['training to validation'::text, 'training to failed'::text, 'validation to deployed'::text, 'validation to deprecated'::text, 'validation to failed'::text, 'deployed to validation'::text, 'deprecated to validation'::text])))),
     CONSTRAINT model_version_check CHECK ((((stage)::text <> 'deployed'::text) OR (deployed_at IS NOT NULL))),
     CONSTRAINT model_version_check1 CHECK ((((stage)::text = 'deprecated'::text) = (deprecated_at IS NOT NULL)))
 );

@@ -187,13 +187,14 @@ async def test_an_open_database_expires_documents_by_itself(server: Any, fresh_d
     settings = settings_of(server, fresh_database, blobs=f"file:{tmp_path}")
     db = octavo.Octavo(settings)
     async with db:
-        assert db.upkeep.is_running
+        caretaker = db.upkeep
+        assert caretaker.is_running
         document = await db.documents.put("session", {"n": 1}, expires_at=PAST)
         await make_due(db.record, "expiry")
-        await db.upkeep.step()
+        await caretaker.step()
 
         assert (await db.documents.get(document.id, deleted=True)).version == 2
-    assert not db.upkeep.is_running
+    assert not caretaker.is_running
 
 
 async def test_a_database_without_background_does_nothing_by_itself(

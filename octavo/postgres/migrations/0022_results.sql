@@ -78,10 +78,10 @@ CREATE TABLE octavo.model_version (
     CONSTRAINT model_of_version FOREIGN KEY (organization_id, model_id, version)
         REFERENCES octavo.version (organization_id, document_id, number) ON DELETE CASCADE,
     CONSTRAINT model_begins CHECK (previous_stage IS NOT NULL OR stage IN ('training', 'validation')),
-    CONSTRAINT model_stage_follows CHECK (previous_stage IS NULL OR (previous_stage, stage) IN (
-        ('training', 'validation'), ('training', 'failed'),
-        ('validation', 'deployed'), ('validation', 'deprecated'), ('validation', 'failed'),
-        ('deployed', 'validation'), ('deprecated', 'validation')
+    CONSTRAINT model_stage_follows CHECK (previous_stage IS NULL OR previous_stage || ' to ' || stage IN (
+        'training to validation', 'training to failed',
+        'validation to deployed', 'validation to deprecated', 'validation to failed',
+        'deployed to validation', 'deprecated to validation'
     )),
     CHECK (stage <> 'deployed' OR deployed_at IS NOT NULL),
     CHECK ((stage = 'deprecated') = (deprecated_at IS NOT NULL))

@@ -60,7 +60,11 @@ async def test_what_is_written_while_an_engine_is_dead_is_found_by_the_kept_one(
     document = await dead.documents.put("note", {"text": "A heron stands in the reeds."})
 
     hits = await dead.search(
-        "a heron in the reeds", mode="semantic", after=document.position, wait_seconds=PATIENCE_SECONDS, limit=1
+        "a heron in the reeds",
+        mode="semantic",
+        after=document.position,
+        wait_seconds=PATIENCE_SECONDS,
+        limit=1,
     )
 
     assert [hit.id for hit in hits.hits] == [document.id]

@@ -144,7 +144,9 @@ async def test_a_draft_goes_through_staging_to_production_and_back(docs: Documen
     assert (await docs.get(page.id, tag="staging")).version == 2
 
 
-@pytest.mark.parametrize("column", ["namespace", "type", "version", "body_hash", "created_by", "created_by_kind"])
+@pytest.mark.parametrize(
+    "column", ["namespace", "type", "version", "body_hash", "created_by", "created_by_kind"]
+)
 async def test_what_a_head_must_have_cannot_be_null(docs: Documents, record, column):
     """S3-013, S3-015"""
     made = await docs.put("note", {"n": 1})

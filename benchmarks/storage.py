@@ -29,7 +29,7 @@ from octavo import Octavo
 from octavo.postgres import server as embedded
 
 PAGE = Path("docs/storage.md")
-ROUNDS = 3
+ROUNDS = 2
 DOCUMENTS, CHANGES, CALLERS = 2_000, 5, 8
 BODIES, BODY_BYTES = 400, 20_000
 MB = 1_000_000

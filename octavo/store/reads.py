@@ -69,7 +69,7 @@ async def find_id(scope: Scope, type: str, name: str) -> UUID:
 
 
 async def get_many(scope: Scope, ids: Sequence[UUID]) -> dict[UUID, Document]:
-    """Current versions of many documents in one statement; missing and deleted ones are left out."""
+    """Current versions of many documents in one statement, in the order asked; missing and deleted are left out."""
     if len(ids) > scope.limits.batch:
         raise LimitExceeded(
             f"{len(ids)} ids in one call",
@@ -78,7 +78,8 @@ async def get_many(scope: Scope, ids: Sequence[UUID]) -> dict[UUID, Document]:
             actual=len(ids),
         )
     rows = await scope.runner.fetch(_sql.get_documents, scope.organization, list(ids))
-    return {row["id"]: document_from_row(row, scope.shard) for row in rows}
+    found = {row["id"]: row for row in rows}
+    return {id: document_from_row(found[id], scope.shard) for id in ids if id in found}
 
 
 async def history(scope: Scope, id: UUID, *, before: int | None = None, limit: int = 100) -> list[Version]:

@@ -266,7 +266,7 @@ class Documents:
         return await reads.get(scope, id, version=version, tag=tag, at=at, deleted=deleted)
 
     async def get_many(self, ids: Sequence[UUID | str]) -> dict[UUID, Document]:
-        """Current versions of up to `max_batch` documents by id; missing and deleted ones are left out."""
+        """Current versions of up to `max_batch` documents, in the order asked; missing and deleted are left out."""
         return await reads.get_many(await self._bind(), [known_id(id) for id in ids])
 
     def find(

@@ -31,7 +31,7 @@ class Watched(WordLlamaEmbedder):
 
     def __init__(self, version: str | None = None) -> None:
         super().__init__()
-        self.embedded: list[str] = []
+        self.given: list[str] = []
         self.is_away = False
         if version is not None:
             self._model = Model(self.model.name, version, self.model.dimensions)
@@ -41,7 +41,7 @@ class Watched(WordLlamaEmbedder):
             raise Unavailable("the model is away")
         if any("poison" in text for text in texts):
             raise InvalidInput("the model does not take it")
-        self.embedded += texts
+        self.given += texts
         return await super().embed(texts, purpose)
 
 
@@ -61,10 +61,10 @@ class Embedding:
 
     async def fill(self) -> list[str]:
         """Bring the engine to the end of the log; what had to be embedded for it."""
-        del self.embedder.embedded[:]
+        del self.embedder.given[:]
         while await self.projection.step():
             pass
-        return list(self.embedder.embedded)
+        return list(self.embedder.given)
 
     async def search(self, query: Any, **options: Any) -> Neighbours:
         return await self.semantic.search(self.organization, query, **options)

@@ -58,6 +58,9 @@ INSERT INTO octavo.body (organization_id, hash, value)
 SELECT organization_id, body_hash, jsonb_build_object('id', id) FROM octavo.document WHERE organization_id = $1
 """
 
+# Unique together with more columns, since a foreign key refers to all of them.
+REFERENCED = {"model_version_stage"}
+
 # The longest known of an organization have expired, and the sweep has not come.
 DUE = """
 UPDATE octavo.document SET expires_at = now() - interval '1 hour'
@@ -287,7 +290,9 @@ async def test_no_index_repeats_the_beginning_of_another(statistics: Record):
             AND definition.indpred IS NULL AND definition.indexprs IS NULL
         """
     )
-    columns = [(row["on_table"], row["name"], row["columns"].split()) for row in rows]
+    columns = [
+        (row["on_table"], row["name"], row["columns"].split()) for row in rows if row["name"] not in REFERENCED
+    ]
 
     assert [
         f"{one} is the beginning of {other}"

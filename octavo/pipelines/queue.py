@@ -209,6 +209,7 @@ class Queue:
             [wish.priority for wish in wishes],
             [wish.low for wish in wishes],
             [wish.runs for wish in wishes],
+            sum(wish.runs for wish in wishes),
         )
         return [_taken(row) for row in rows]
 
@@ -222,6 +223,7 @@ class Queue:
             [one.output for one in ended],
             [None] * len(ended),
             [encode(msgspec.to_builtins(one.steps)) for one in ended],
+            len(ended),
         )
         results = [one.results for one in ended]
         if any(results):

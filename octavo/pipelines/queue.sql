@@ -271,8 +271,8 @@ LEFT JOIN octavo.organization_profile AS profile ON profile.id = waiting.organiz
 
 -- name: claim
 -- scope: system
--- $1 worker; arrays of one length: $2 organizations, $3 priorities, $4 tickets to begin behind, $5 runs at most. Gives
--- each ticket that was taken; one without a run is held back by a limit. Of runs that have none `limited` has no rows.
+-- $1 worker; arrays of one length: $2 organizations, $3 priorities, $4 tickets to begin behind, $5 runs at most; $6 runs
+-- at most in all. Gives each ticket that was taken; one without a run is held back by a limit. Of runs that have none `limited` has no rows.
 WITH
 -- include: now
 ,
@@ -291,6 +291,7 @@ picked AS MATERIALIZED (
         LIMIT wanted.runs
         FOR UPDATE SKIP LOCKED
     ) AS ticket
+    LIMIT $6::octavo.planned_once
 ),
 limited AS MATERIALIZED (
     SELECT lane.*
@@ -359,7 +360,7 @@ ORDER BY taken.id
 
 -- name: finish_runs
 -- scope: system
--- Arrays of one length: $1 organizations, $2 runs, $3 fences, $4 states, $5 outputs, $6 errors, $7 steps.
+-- Arrays of one length: $1 organizations, $2 runs, $3 fences, $4 states, $5 outputs, $6 errors, $7 steps; $8 length.
 WITH
 -- include: now
 ,
@@ -367,12 +368,13 @@ given AS MATERIALIZED (
     SELECT *
     FROM unnest($1::uuid [], $2::uuid [], $3::bigint [], $4::octavo.run_state [], $5::jsonb [], $6::jsonb [], $7::jsonb [])
         AS given (organization_id, run_id, fence, state, output, error, steps)
+    LIMIT $8::octavo.planned_once
 ),
 -- include: ended
 
 -- name: finish_runs_with_results
 -- scope: system
--- As finish_runs, and $8 the results of each, a list.
+-- As finish_runs, and $9 the results of each, a list.
 WITH
 -- include: now
 ,
@@ -380,8 +382,9 @@ given AS MATERIALIZED (
     SELECT *
     FROM unnest(
         $1::uuid [], $2::uuid [], $3::bigint [], $4::octavo.run_state [], $5::jsonb [], $6::jsonb [], $7::jsonb [],
-        $8::jsonb []
+        $9::jsonb []
     ) AS given (organization_id, run_id, fence, state, output, error, steps, results)
+    LIMIT $8::octavo.planned_once
 ),
 -- include: ended_with_results
 

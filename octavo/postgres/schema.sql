@@ -55,6 +55,11 @@ CREATE TYPE octavo.pinned_pipeline AS (
 
 ALTER TYPE octavo.pinned_pipeline OWNER TO octavo_owner;
 
+CREATE DOMAIN octavo.planned_once AS integer
+	CONSTRAINT planned_once_check CHECK ((set_config('plan_cache_mode'::text, 'force_generic_plan'::text, true) IS NOT NULL));
+
+ALTER DOMAIN octavo.planned_once OWNER TO octavo_owner;
+
 CREATE DOMAIN octavo.processing_type AS text
 	CONSTRAINT processing_type_check CHECK ((VALUE = ANY (ARRAY['classification'::text, 'sentiment'::text, 'topic_modeling'::text, 'summarization'::text, 'entity_extraction'::text, 'keyword_extraction'::text, 'embedding'::text])));
 

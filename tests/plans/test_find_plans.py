@@ -291,7 +291,9 @@ async def test_no_index_repeats_the_beginning_of_another(statistics: Record):
         """
     )
     columns = [
-        (row["on_table"], row["name"], row["columns"].split()) for row in rows if row["name"] not in REFERENCED
+        (row["on_table"], row["name"], row["columns"].split())
+        for row in rows
+        if row["name"] not in REFERENCED
     ]
 
     assert [

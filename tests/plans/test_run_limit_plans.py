@@ -118,7 +118,7 @@ def scanned(plan: Plan) -> set[str]:
 
 async def test_a_claim_of_runs_without_a_limit_reads_no_lease_and_nothing_that_is_held(planned: Any):
     plan = await planned(
-        queue["claim"], f"'{WORKER}', '{{{BIG},{OTHER}}}', '{{5,5}}', '{{0,0}}', '{{50,50}}'"
+        queue["claim"], f"'{WORKER}', '{{{BIG},{OTHER}}}', '{{5,5}}', '{{0,0}}', '{{50,50}}', 100"
     )
 
     assert scanned(plan) == set()
@@ -133,7 +133,7 @@ async def test_the_end_of_a_run_looks_for_those_that_wait_for_it_alone(planned: 
     plan = await planned(
         queue["finish_runs"],
         f"ARRAY['{BIG}'::uuid], ARRAY[{ended}::uuid], '{{1}}', '{{completed}}', "
-        "ARRAY['{}'::jsonb], ARRAY[NULL::jsonb], ARRAY['[]'::jsonb]",
+        "ARRAY['{}'::jsonb], ARRAY[NULL::jsonb], ARRAY['[]'::jsonb], 1",
     )
 
     assert scanned(plan) == set()

@@ -99,7 +99,7 @@ def scanned(plan: Plan) -> set[str]:
 
 async def test_a_claim_reads_what_it_takes(planned: Any):
     plan = await planned(
-        queue["claim"], f"'{WORKER}', '{{{BIG},{OTHER}}}', '{{5,5}}', '{{0,0}}', '{{50,50}}'"
+        queue["claim"], f"'{WORKER}', '{{{BIG},{OTHER}}}', '{{5,5}}', '{{0,0}}', '{{50,50}}', 100"
     )
 
     assert scanned(plan) == set()
@@ -121,7 +121,7 @@ async def test_ending_reads_what_ends(planned: Any):
     plan = await planned(
         queue["finish_runs"],
         f"ARRAY['{BIG}'::uuid], ARRAY[{ended}::uuid], '{{1}}', '{{completed}}', "
-        "ARRAY['{}'::jsonb], ARRAY[NULL::jsonb], ARRAY['[]'::jsonb]",
+        "ARRAY['{}'::jsonb], ARRAY[NULL::jsonb], ARRAY['[]'::jsonb], 1",
     )
 
     assert plan.rows_of("run") <= 2

@@ -3,6 +3,13 @@
 -- by the clock: schedules.
 SET LOCAL ROLE octavo_owner;
 
+-- A statement with a parameter of this type is planned once a connection. With lists among its parameters PostgreSQL
+-- would plan it anew each time, since it believes in what it knows of their lengths; for one run that costs as much
+-- as to claim it. As with octavo.organization, the domain is checked before a plan is chosen.
+CREATE DOMAIN octavo.planned_once AS integer CHECK (
+    set_config('plan_cache_mode', 'force_generic_plan', true) IS NOT NULL
+);
+
 -- How many of the runs that it waits for have not ended. Such a run has no ticket: its row's lock decides.
 ALTER TABLE octavo.run ADD COLUMN waits_for integer NOT NULL DEFAULT 0;
 ALTER TABLE octavo.run ADD CONSTRAINT run_waits CHECK (

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +28,7 @@ PLACES = (Path("/usr/share/doc"), Path(sysconfig.get_path("purelib")), Path(sysc
 INGEST = """
 import asyncio, sys, octavo
 def tell(reached):
-    if reached.bytes:
-        print("ready", flush=True)
+    print(reached.bytes, flush=True)
 async def main(data, organization, folder):
     async with octavo.open(data, background=False) as db:
         await db.organization(organization).ingest(folder, progress=tell)
@@ -78,9 +76,9 @@ async def test_a_killed_ingest_ends_as_an_undisturbed_one(place, tree, chance, r
 
         left = []
         for _ in range(KILLS):
-            # A part of the whole time each, so that the kills fall all over the course.
-            seconds = chance.uniform(0.1, 1.5) * whole.seconds / KILLS
-            await asyncio.to_thread(_kill_one, place / "data", tree, seconds)
+            # A part of the whole work each, so that the kills fall all over the course and none behind its end.
+            read = int(chance.uniform(0.1, 0.9) * whole.bytes / KILLS)
+            await asyncio.to_thread(_kill_one, place / "data", tree, read)
             left.append(await disturbed.documents.count())
         last = await disturbed.ingest(tree)
 
@@ -101,17 +99,19 @@ async def test_a_killed_ingest_ends_as_an_undisturbed_one(place, tree, chance, r
     assert again.seconds < whole.seconds / 5
 
 
-def _kill_one(data: Path, tree: Path, seconds: float) -> None:
-    """Begin an ingest, and kill it after so many seconds of its work."""
+def _kill_one(data: Path, tree: Path, read: int) -> None:
+    """Begin an ingest, and kill it when it has read so many bytes."""
     # Its reading processes are not killed: they find their other end gone, and end.
     ingesting = subprocess.Popen(
         [sys.executable, "-c", INGEST, str(data), "disturbed", str(tree)], stdout=subprocess.PIPE, text=True
     )
     with ingesting:
         assert ingesting.stdout is not None
-        assert ingesting.stdout.readline() == "ready\n"
-        time.sleep(seconds)
-        ingesting.kill()
+        for line in ingesting.stdout:
+            if int(line) > read:
+                ingesting.kill()
+                return
+    raise AssertionError("the ingest ended before it was killed")
 
 
 async def _state(view: Workspace) -> set[tuple[str | None, int, str, bytes]]:

@@ -36,8 +36,8 @@ prove: $(VENV)/dev.stamp pgbouncer ## Long, seeded proofs (kills, endurance); wr
 	$(BIN)/python -m tools.prove $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: $(VENV)/bench.stamp ## Measure against the limit and the peers; writes docs/benchmarks.md
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/bench.stamp ## Measure against the limit and the peers; writes docs/benchmarks.md. NAMES="documents runs"
+	$(BIN)/python -m benchmarks --keep $(NAMES)
 
 .PHONY: growth
 growth: $(VENV)/bench.stamp ## Measure what more documents, organizations and callers cost; writes docs/growth.md. DOCUMENTS=n

@@ -1,4 +1,4 @@
-"""Run all benchmarks, or those named: `python -m benchmarks documents search`."""
+"""Run all benchmarks, or those named: `python -m benchmarks documents search`; with --keep, write the page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 import octavo
+from benchmarks import report
 from benchmarks.measure import Row
 from octavo.postgres import server as embedded
 
@@ -25,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ALL)} (default: all)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds a row (default: 5)")
+    parser.add_argument("--keep", action="store_true", help="write the figures into docs/benchmarks.md")
     asked = parser.parse_args()
     names = asked.names or list(ALL)
     if unknown := sorted(set(names) - set(ALL)):
@@ -32,28 +34,26 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="octavo-bench-"))
     folder.chmod(0o755)
     try:
-        rows, postgres = asyncio.run(_run(folder / "data", names, asked.rounds))
+        asyncio.run(_run(folder / "data", names, asked.rounds, is_kept=asked.keep))
     finally:
         embedded.destroy(folder / "data", force=True)
         shutil.rmtree(folder, ignore_errors=True)
-    if names == list(ALL):
-        from benchmarks import report  # noqa: PLC0415  # draws: needs the plotting library, the figures do not
-
-        report.write(rows, postgres, asked.rounds)
+    if asked.keep:
+        report.write(ALL)
         console.print(f"wrote {report.PAGE} and {report.PICTURE}")
 
 
-async def _run(data: Path, names: list[str], rounds: int) -> tuple[list[Row], str]:
-    rows: list[Row] = []
+async def _run(data: Path, names: list[str], rounds: int, *, is_kept: bool) -> None:
     async with octavo.open(data, background=False) as db:
         assert db.record.server is not None
         admin: dict[str, Any] = db.record.server.running.dsn("octavo_admin")
         for name in names:
             console.rule(name)
-            for row in await import_module(f"benchmarks.{name}").run(db, admin, rounds):
-                rows.append(row)
+            rows = await import_module(f"benchmarks.{name}").run(db, admin, rounds)
+            for row in rows:
                 _show(row)
-        return rows, (await db.record.health()).version
+            if is_kept:
+                report.keep(name, rows, (await db.record.health()).version, rounds)
 
 
 def _show(row: Row) -> None:

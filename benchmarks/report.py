@@ -1,24 +1,34 @@
-"""From measured rows to docs/benchmarks.md and its picture."""
+"""From measured rows to docs/benchmarks.md and its picture.
+
+Figures are kept by the benchmark that measured them, so that one can be measured again without the others; the page
+says of each when that was.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
-from benchmarks.measure import OURS, Row
+from benchmarks.measure import OURS, Result, Row
 
 mpl.use("svg")
 from matplotlib import pyplot as plt  # the back end has to be chosen before
 
 PAGE = Path("docs/benchmarks.md")
 PICTURE = Path("docs/images/benchmarks.svg")
-_PACKAGES = ("asyncpg", "sqlalchemy", "eventsourcing", "resiliparse", "pypdfium2")
+FIGURES = Path("benchmarks/figures.json")
+_PACKAGES = (
+    "asyncpg", "sqlalchemy", "eventsourcing", "pgqueuer", "procrastinate", "resiliparse", "pypdfium2",
+)  # fmt: skip
 
 _INTRODUCTION = """# Benchmarks
 
@@ -32,20 +42,45 @@ Rows that miss their goal stay in the table and say so.
 """
 
 
-def write(rows: Sequence[Row], postgres: str, rounds: int) -> None:
-    """Write page and picture."""
+def keep(name: str, rows: Sequence[Row], postgres: str, rounds: int) -> None:
+    """Keep what a benchmark has measured now, instead of what it had before."""
+    known = _known()
+    measured = f"{datetime.now(UTC):%Y-%m-%d}, PostgreSQL {postgres}, {rounds} rounds"
+    known[name] = {"measured": measured, "rows": [asdict(row) for row in rows]}
+    FIGURES.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write(names: Sequence[str]) -> None:
+    """Write page and picture of all that was measured, in the order of these benchmarks."""
+    known = dict(sorted(_known().items(), key=lambda item: names.index(item[0])))
+    rows = [_row(told) for part in known.values() for told in part["rows"]]
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     _picture(rows)
     lines = [
         _INTRODUCTION,
-        _machine(postgres, rounds),
+        _machine(),
+        "\n".join(f"- {name}: {part['measured']}" for name, part in known.items()) + "\n",
         "![Octavo as a multiple of each contestant](images/benchmarks.svg)\n",
     ]
     lines += ["| work | contestant | median | min – max | Octavo ÷ it | goal |", "|---|---|--:|--:|--:|---|"]
     for row in rows:
         lines += table_lines(row)
     lines += ["", *(f"- **{row.title}**: {row.remark}" for row in rows if row.remark), ""]
+    missing = [name for name in names if name not in known]
+    if missing:
+        lines += [f"Not measured on a quiet machine yet: {', '.join(missing)}.", ""]
     PAGE.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _known() -> dict[str, Any]:
+    known: dict[str, Any] = json.loads(FIGURES.read_text("utf-8")) if FIGURES.is_file() else {}
+    return known
+
+
+def _row(told: Mapping[str, Any]) -> Row:
+    results = [Result(**result) for result in told["results"]]
+    goals = tuple((name, goal) for name, goal in told["peer_goals"])
+    return Row(**{**told, "results": results, "peer_goals": goals})
 
 
 def table_lines(row: Row) -> list[str]:
@@ -73,12 +108,11 @@ def _figure(number: float) -> str:
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
-def _machine(postgres: str, rounds: int) -> str:
+def _machine() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return (
-        f"Measured {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"PostgreSQL {postgres} over a unix socket, {packages}; "
-        f"medians of {rounds} rounds unless a row says otherwise.\n"
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, a PostgreSQL over a unix socket, {packages}; "
+        "medians of the rounds:\n"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
@@ -27,7 +28,7 @@ EXAMPLES = "examples"
 _NAME_DIGITS = 16
 
 
-class Trains:
+class Trains(ABC):
     """Trains models on the documents of one organization and namespace, and registers them.
 
     Args:
@@ -43,9 +44,9 @@ class Trains:
 
         self._datasets = Documents(bind_datasets, pool)
 
+    @abstractmethod
     async def register(self, *name: Any, **card: Any) -> ModelVersion:
-        """Make the next version of a model; who inherits knows how."""
-        raise NotImplementedError
+        """Make the next version of a model."""
 
     async def train(
         self,

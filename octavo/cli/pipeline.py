@@ -29,6 +29,7 @@ group = typer.Typer(help="Pipelines: components in an order, with versions and t
 Reference = Annotated[
     str, typer.Argument(metavar="PIPELINE", help="NAME, NAME@TAG or NAME@VERSION, as summarize@production.")
 ]
+_NOTHING = {"0", "–"}
 
 
 @group.command("list")
@@ -331,12 +332,14 @@ def _used(one: PipelineStats | StepStats) -> tuple[str, str]:
 
 
 def _figures(first: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table without the columns in which nobody has anything, so that it fits a narrow terminal."""
     table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column(first)
-    for heading in headings:
-        table.add_column(heading, justify="right")
+    table.add_column(first, no_wrap=True)
+    told = [at for at in range(1, len(headings) + 1) if any(row[at] not in _NOTHING for row in rows)]
+    for at in told:
+        table.add_column(headings[at - 1], justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(row[0], *(row[at] for at in told))
     return table
 
 

@@ -22,7 +22,7 @@ from benchmarks.measure import LIMIT, OURS, Contestant, Row, Work, compete
 from benchmarks.queues import peers
 from benchmarks.search import spread
 from octavo import Octavo
-from octavo.pipelines.definitions import Components
+from octavo.pipelines.defining.definitions import Components
 from octavo.pipelines.worker import Means, Worker
 from octavo.postgres.statements import load
 from octavo.workspace import Workspace

@@ -22,7 +22,7 @@ from octavo.operations.migrations import Source
 from octavo.operations.progress import Progress, silent
 from octavo.operations.task import Done
 from octavo.operations.upkeep import Upkeep, note
-from octavo.pipelines import limits
+from octavo.pipelines.queueing import limits
 from octavo.pipelines.worker import Means, Worker
 from octavo.postgres.applying import Applied
 from octavo.postgres.backfill import Report

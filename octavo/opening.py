@@ -22,10 +22,10 @@ from octavo.feed.wakeup import Wakeup
 from octavo.operations.maintenance import tasks
 from octavo.operations.task import Bounds, Done, Task
 from octavo.operations.upkeep import Upkeep
-from octavo.pipelines import definitions
-from octavo.pipelines.clock import SystemClock
-from octavo.pipelines.definitions import Components, Plans
-from octavo.pipelines.processes import Processes
+from octavo.pipelines.defining import definitions
+from octavo.pipelines.defining.definitions import Components, Plans
+from octavo.pipelines.executing.clock import SystemClock
+from octavo.pipelines.executing.processes import Processes
 from octavo.postgres.record import Record, open_record
 from octavo.projections.facts import Facts
 from octavo.projections.promote import retire_overdue

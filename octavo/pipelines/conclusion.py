@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import msgspec
 
 from octavo.errors import StaleLease
-from octavo.pipelines import triggers
-from octavo.pipelines.definitions import Plan
-from octavo.pipelines.execution import Completed, nested
-from octavo.pipelines.failing import Failed
-from octavo.pipelines.queue import Claimed, Ended, Returned, Steps
-from octavo.pipelines.results import results_of
+from octavo.pipelines.defining.definitions import Plan
+from octavo.pipelines.executing.execution import Completed, nested
+from octavo.pipelines.executing.results import results_of
+from octavo.pipelines.queueing.failing import Failed
+from octavo.pipelines.queueing.queue import Claimed, Ended, Returned, Steps
+from octavo.pipelines.starting import triggers
 from octavo.postgres.backoff import backoff_seconds
 from octavo.postgres.pool import Pool
 from octavo.store import changes, typed

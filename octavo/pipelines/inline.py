@@ -8,14 +8,15 @@ from uuid import UUID
 from uuid_utils.compat import uuid4
 
 from octavo.errors import OctavoError, StaleLease
-from octavo.pipelines import conclusion, runs
-from octavo.pipelines.clock import Clock
-from octavo.pipelines.definitions import Plan, Plans
-from octavo.pipelines.execution import Attempt
-from octavo.pipelines.failing import Failed
-from octavo.pipelines.processes import Processes
-from octavo.pipelines.queue import Claimed, Steps
-from octavo.pipelines.using import Models
+from octavo.pipelines import conclusion
+from octavo.pipelines.defining.definitions import Plan, Plans
+from octavo.pipelines.defining.using import Models
+from octavo.pipelines.executing.clock import Clock
+from octavo.pipelines.executing.execution import Attempt
+from octavo.pipelines.executing.processes import Processes
+from octavo.pipelines.queueing import runs
+from octavo.pipelines.queueing.failing import Failed
+from octavo.pipelines.queueing.queue import Claimed, Steps
 from octavo.postgres.background import Background
 from octavo.postgres.pool import Pool
 from octavo.store import reads

@@ -23,19 +23,28 @@ from uuid_utils.compat import uuid4
 from octavo.errors import InvalidPipeline, OctavoError, StaleLease
 from octavo.feed.wakeup import Wakeup
 from octavo.pipelines import conclusion
-from octavo.pipelines.batch_upkeep import BatchUpkeep
-from octavo.pipelines.clock import SystemClock
-from octavo.pipelines.definitions import Components, Plan, Plans
-from octavo.pipelines.ends import Ends
-from octavo.pipelines.execution import Attempt, Completed
-from octavo.pipelines.failing import Failed
-from octavo.pipelines.held import Held
-from octavo.pipelines.processes import Processes
-from octavo.pipelines.queue import BEAT_SECONDS, GONE_SECONDS, Claimed, Ended, Queue, Returned, Steps, Wish
-from octavo.pipelines.schedule_upkeep import ScheduleUpkeep
-from octavo.pipelines.shares import Shares
-from octavo.pipelines.upkeep import QueueUpkeep
-from octavo.pipelines.using import Models, Named
+from octavo.pipelines.defining.definitions import Components, Plan, Plans
+from octavo.pipelines.defining.using import Models, Named
+from octavo.pipelines.executing.clock import SystemClock
+from octavo.pipelines.executing.execution import Attempt, Completed
+from octavo.pipelines.executing.processes import Processes
+from octavo.pipelines.queueing.ends import Ends
+from octavo.pipelines.queueing.failing import Failed
+from octavo.pipelines.queueing.held import Held
+from octavo.pipelines.queueing.queue import (
+    BEAT_SECONDS,
+    GONE_SECONDS,
+    Claimed,
+    Ended,
+    Queue,
+    Returned,
+    Steps,
+    Wish,
+)
+from octavo.pipelines.queueing.shares import Shares
+from octavo.pipelines.queueing.upkeep import QueueUpkeep
+from octavo.pipelines.starting.batch_upkeep import BatchUpkeep
+from octavo.pipelines.starting.schedule_upkeep import ScheduleUpkeep
 from octavo.postgres.background import Background
 from octavo.postgres.pool import Pool
 from octavo.store import reads

@@ -17,12 +17,12 @@ from uuid import UUID
 from uuid_utils.compat import uuid4
 
 from octavo.errors import StepFailed
-from octavo.pipelines.clock import Clock
-from octavo.pipelines.definitions import Components, checked, plan_of
-from octavo.pipelines.execution import Attempt
-from octavo.pipelines.failing import Failed
-from octavo.pipelines.processes import Processes
-from octavo.pipelines.queue import Claimed
+from octavo.pipelines.defining.definitions import Components, checked, plan_of
+from octavo.pipelines.executing.clock import Clock
+from octavo.pipelines.executing.execution import Attempt
+from octavo.pipelines.executing.processes import Processes
+from octavo.pipelines.queueing.failing import Failed
+from octavo.pipelines.queueing.queue import Claimed
 from octavo.testing.clock import FakeClock
 from octavo.values.account import Progress
 from octavo.values.actor import Actor

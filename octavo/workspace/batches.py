@@ -14,8 +14,9 @@ import msgspec
 
 from octavo.errors import InvalidInput, PositionTimeout
 from octavo.feed.wakeup import Wakeup
-from octavo.pipelines import batches, filling, runs
-from octavo.pipelines.batches import BatchStart
+from octavo.pipelines.queueing import runs
+from octavo.pipelines.starting import batches, filling
+from octavo.pipelines.starting.batches import BatchStart
 from octavo.postgres.pool import Pool
 from octavo.values.batch import Asked, Batch, BatchPage
 from octavo.values.pipeline import parse_reference

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from octavo.errors import Conflict, NotFound
-from octavo.pipelines.configured import checked_component
-from octavo.pipelines.definitions import Components as Known
+from octavo.pipelines.defining.configured import checked_component
+from octavo.pipelines.defining.definitions import Components as Known
 from octavo.postgres.pool import Pool
 from octavo.store.scope import Scope
 from octavo.values import pipeline

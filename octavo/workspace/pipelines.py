@@ -12,15 +12,17 @@ import msgspec
 
 from octavo.components.template import with_templates
 from octavo.errors import InvalidPipeline, NotFound
-from octavo.pipelines import missing, runs, statistics, triggers
-from octavo.pipelines.allowed import check_models
-from octavo.pipelines.clock import Clock
-from octavo.pipelines.configured import resolved
-from octavo.pipelines.definitions import Components, Plans, checked, models_of, parsed
+from octavo.pipelines import statistics
+from octavo.pipelines.defining.allowed import check_models
+from octavo.pipelines.defining.configured import resolved
+from octavo.pipelines.defining.definitions import Components, Plans, checked, models_of, parsed
+from octavo.pipelines.defining.using import Models, Named
+from octavo.pipelines.executing.clock import Clock
+from octavo.pipelines.executing.processes import Processes
 from octavo.pipelines.inline import Here
-from octavo.pipelines.processes import Processes
-from octavo.pipelines.runs import Start
-from octavo.pipelines.using import Models, Named
+from octavo.pipelines.queueing import runs
+from octavo.pipelines.queueing.runs import Start
+from octavo.pipelines.starting import missing, triggers
 from octavo.postgres.pool import Pool
 from octavo.store.scope import Scope
 from octavo.values.component import Component

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from octavo.errors import PositionTimeout
 from octavo.feed.wakeup import Wakeup
-from octavo.pipelines import runs
+from octavo.pipelines.queueing import runs
 from octavo.values.run import Run, RunPage, State
 from octavo.workspace.documents import Bind
 from octavo.workspace.given import known_id, optional_id

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from octavo.pipelines import schedules
-from octavo.pipelines.schedules import Wanted
+from octavo.pipelines.starting import schedules
+from octavo.pipelines.starting.schedules import Wanted
 from octavo.values.pipeline import parse_reference
 from octavo.values.run import PRIORITY
 from octavo.values.schedule import CatchUp, Firing, Schedule

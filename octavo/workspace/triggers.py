@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from octavo.pipelines import missing, triggers
-from octavo.pipelines.triggers import Wanted
+from octavo.pipelines.starting import missing, triggers
+from octavo.pipelines.starting.triggers import Wanted
 from octavo.values.declared import check_type_name
 from octavo.values.pipeline import parse_reference
 from octavo.values.run import MAX_RUNS, PRIORITY

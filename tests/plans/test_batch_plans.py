@@ -16,9 +16,9 @@ from tests.plans.test_find_plans import Plan
 
 BIG, OTHER = UUID(int=1), UUID(int=2)
 LAST = UUID(int=2**128 - 1)
-batches = load("octavo.pipelines", "batches.sql")
-queue = load("octavo.pipelines", "queue.sql")
-runs = load("octavo.pipelines", "runs.sql")
+batches = load("octavo.pipelines.starting", "batches.sql")
+queue = load("octavo.pipelines.queueing", "queue.sql")
+runs = load("octavo.pipelines.queueing", "runs.sql")
 # Every tenth run belongs to no batch, and of the others a hundredth to the batch 7.
 BATCH = (
     "CASE WHEN i % 10 = 0 THEN NULL WHEN i % 100 = 7 THEN '00000000-0000-0000-0000-000000000007'::uuid "

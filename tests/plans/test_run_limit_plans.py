@@ -16,9 +16,9 @@ from tests.plans.test_find_plans import Plan
 
 BIG, OTHER, PIPELINE = UUID(int=1), UUID(int=2), UUID(int=9)
 WORKER = UUID(int=7)
-queue = load("octavo.pipelines", "queue.sql")
-held = load("octavo.pipelines", "held.sql")
-schedules = load("octavo.pipelines", "schedules.sql")
+queue = load("octavo.pipelines.queueing", "queue.sql")
+held = load("octavo.pipelines.queueing", "held.sql")
+schedules = load("octavo.pipelines.starting", "schedules.sql")
 RUNS = """
 INSERT INTO octavo.run (
     organization_id, id, pipeline, pipeline_id, pipeline_version, priority, state, input, ticket, fence, attempt,

@@ -16,8 +16,8 @@ from tests.plans.test_find_plans import Plan
 
 BIG, OTHER = UUID(int=1), UUID(int=2)
 WORKER = UUID(int=7)
-queue = load("octavo.pipelines", "queue.sql")
-runs = load("octavo.pipelines", "runs.sql")
+queue = load("octavo.pipelines.queueing", "queue.sql")
+runs = load("octavo.pipelines.queueing", "runs.sql")
 statistics = load("octavo.pipelines", "statistics.sql")
 # A hundredth of them is under way; as many lie in the history.
 FILL = """

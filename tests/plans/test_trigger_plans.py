@@ -17,7 +17,7 @@ from tests.plans.test_find_plans import Plan
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 BIG, OTHER, PIPELINE = UUID(int=1), UUID(int=2), UUID(int=9)
-triggers = load("octavo.pipelines", "triggers.sql")
+triggers = load("octavo.pipelines.starting", "triggers.sql")
 # One document in four is a note. Each has a completed run, of every second one about the version it has.
 FILTERS = """
 INSERT INTO octavo.document_filter (

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import octavo
-from octavo.pipelines.queue import SEEN
+from octavo.pipelines.queueing.queue import SEEN
 from octavo.postgres import server as embedded
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(1800)]

@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Sequence
 
 import octavo
-from octavo.pipelines.held import Held
-from octavo.pipelines.queue import Claimed, Ended, Queue, Returned, Wish
+from octavo.pipelines.queueing.held import Held
+from octavo.pipelines.queueing.queue import Claimed, Ended, Queue, Returned, Wish
 from octavo.workspace import Workspace
 
 EVERY = range(9, -1, -1)

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 import octavo
 from octavo.errors import Conflict
-from octavo.pipelines.queue import Claimed, Ended, Queue, Returned, Steps, Wish
+from octavo.pipelines.queueing.queue import Claimed, Ended, Queue, Returned, Steps, Wish
 from octavo.postgres.server import Server
 from octavo.values.run import STATES, StepDone
 from tests.databases import url_of

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from octavo.errors import Conflict
-from octavo.pipelines.batch_upkeep import BatchUpkeep
-from octavo.pipelines.queue import Ended, Queue, Returned, Wish
+from octavo.pipelines.queueing.queue import Ended, Queue, Returned, Wish
+from octavo.pipelines.starting.batch_upkeep import BatchUpkeep
 
 RUNS = 60
 GROUPED = """

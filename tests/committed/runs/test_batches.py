@@ -17,10 +17,10 @@ from octavo.errors import (
     NotFound,
     PositionTimeout,
 )
-from octavo.pipelines import batches, filling
-from octavo.pipelines.batch_upkeep import BatchUpkeep
-from octavo.pipelines.batches import BatchStart
-from octavo.pipelines.queue import Ended, Queue, Returned, Wish
+from octavo.pipelines.queueing.queue import Ended, Queue, Returned, Wish
+from octavo.pipelines.starting import batches, filling
+from octavo.pipelines.starting.batch_upkeep import BatchUpkeep
+from octavo.pipelines.starting.batches import BatchStart
 from octavo.store import walking
 from octavo.values.batch import Asked
 from octavo.values.pipeline import parse_reference

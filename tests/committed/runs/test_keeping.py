@@ -12,9 +12,9 @@ import pytest
 
 import octavo
 from octavo.pipelines import conclusion
-from octavo.pipelines.definitions import Components, plan_of
-from octavo.pipelines.execution import Completed
-from octavo.pipelines.queue import Queue, Wish
+from octavo.pipelines.defining.definitions import Components, plan_of
+from octavo.pipelines.executing.execution import Completed
+from octavo.pipelines.queueing.queue import Queue, Wish
 from octavo.postgres.server import Server
 from octavo.values.pipeline import parse_pipeline
 from octavo.values.result import Classification

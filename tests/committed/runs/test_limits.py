@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from octavo.errors import InvalidInput, InvalidPipeline, LimitExceeded, NotFound, QuotaExceeded
-from octavo.pipelines.queue import Queue
+from octavo.pipelines.queueing.queue import Queue
 from tests.committed.runs.hands import hand
 from tests.committed.runs.steps import GATES, Gate
 

@@ -45,7 +45,7 @@ async def test_one_call_starts_so_many_and_the_next_goes_on(stocked):
 
 
 async def test_documents_are_looked_at_page_by_page(stocked, monkeypatch):
-    monkeypatch.setattr("octavo.pipelines.missing._PAGE", 3)
+    monkeypatch.setattr("octavo.pipelines.starting.missing._PAGE", 3)
 
     found = await stocked.pipelines.start_missing("double", type="note")
 

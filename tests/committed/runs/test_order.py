@@ -6,8 +6,8 @@ import uuid
 
 import pytest
 
-from octavo.pipelines.queue import Claimed, Queue
-from octavo.pipelines.shares import Shares
+from octavo.pipelines.queueing.queue import Claimed, Queue
+from octavo.pipelines.queueing.shares import Shares
 
 
 class Claimer:

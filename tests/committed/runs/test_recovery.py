@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from octavo.errors import StaleLease
-from octavo.pipelines.queue import WORKER_LOST, Ended, Queue, Returned, Steps, Wish
-from octavo.pipelines.upkeep import QueueUpkeep
+from octavo.pipelines.queueing.queue import WORKER_LOST, Ended, Queue, Returned, Steps, Wish
+from octavo.pipelines.queueing.upkeep import QueueUpkeep
 from octavo.testing.clock import FakeClock
 from octavo.values.run import StepDone
 from tests.committed.runs.steps import GATES, Gate

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from octavo.errors import InvalidInput, LimitExceeded, NotFound
-from octavo.pipelines.queue import Queue
-from octavo.pipelines.schedule_upkeep import ScheduleUpkeep
-from octavo.pipelines.upkeep import QueueUpkeep
+from octavo.pipelines.queueing.queue import Queue
+from octavo.pipelines.queueing.upkeep import QueueUpkeep
+from octavo.pipelines.starting.schedule_upkeep import ScheduleUpkeep
 
 # Nothing is due by itself while the tests run, unless it is the morning of a leap day.
 LEAP_DAY = "0 6 29 2 *"

@@ -460,7 +460,7 @@ async def test_a_trigger_that_is_not_there_is_not_found(piped):
 
 
 async def test_an_organization_has_so_many_triggers_and_no_more(piped, monkeypatch):
-    monkeypatch.setattr("octavo.pipelines.triggers.MAX_TRIGGERS", 1)
+    monkeypatch.setattr("octavo.pipelines.starting.triggers.MAX_TRIGGERS", 1)
     await piped.triggers.put("one", "double", type="note")
 
     with pytest.raises(LimitExceeded, match="as many triggers"):

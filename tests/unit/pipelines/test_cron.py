@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 from octavo.errors import InvalidInput
-from octavo.pipelines.cron import calendar, missed
+from octavo.pipelines.starting.cron import calendar, missed
 from octavo.values.schedule import MOST_MISSED
 
 # Germany's clocks went from 2 to 3 on the one morning, and from 3 back to 2 on the other.

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 import octavo
 from octavo.errors import InvalidInput, InvalidPipeline, InvalidSetting
-from octavo.pipelines.definitions import Components, checked, imported
+from octavo.pipelines.defining.definitions import Components, checked, imported
 from octavo.values.component import Given, component
 from octavo.values.pipeline import Reference, parse_pipeline, parse_reference
 

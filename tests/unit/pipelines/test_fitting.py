@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from octavo.errors import InvalidPipeline
-from octavo.pipelines.definitions import Components, checked
+from octavo.pipelines.defining.definitions import Components, checked
 from octavo.values.component import Given, component
 
 

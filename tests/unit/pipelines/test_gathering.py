@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from octavo.errors import LimitExceeded, StaleLease
-from octavo.pipelines import gathering
-from octavo.pipelines.gathering import Item, gather, name_of, place_of
+from octavo.pipelines.executing import gathering
+from octavo.pipelines.executing.gathering import Item, gather, name_of, place_of
 from octavo.values.account import Metrics
 
 

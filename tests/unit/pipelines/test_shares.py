@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from octavo.pipelines.queue import Claimed, Look, Taken, Waiting, Wish
-from octavo.pipelines.shares import AGEING_SECONDS, SWEEP_SECONDS, Horizon, Shares
+from octavo.pipelines.queueing.queue import Claimed, Look, Taken, Waiting, Wish
+from octavo.pipelines.queueing.shares import AGEING_SECONDS, SWEEP_SECONDS, Horizon, Shares
 from octavo.values.actor import SYSTEM
 
 NOW = 1_000_000.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 from uuid import UUID
 
-from octavo.pipelines.queue import Claimed
+from octavo.pipelines.queueing.queue import Claimed
 from octavo.values.account import Progress
 from octavo.values.run import StepDone
 

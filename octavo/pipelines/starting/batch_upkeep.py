@@ -8,12 +8,12 @@ from collections.abc import Callable
 from uuid import UUID
 
 from octavo.errors import InvalidInput, NotFound, QuotaExceeded
-from octavo.pipelines import batches, filling
+from octavo.pipelines.starting import batches, filling
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.statements import load
 from octavo.store.scope import Scope
 
-_sql = load("octavo.pipelines", "batches.sql")
+_sql = load("octavo.pipelines.starting", "batches.sql")
 log = logging.getLogger("octavo.pipelines")
 
 LOOK_SECONDS = 1.0

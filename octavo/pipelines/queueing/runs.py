@@ -11,8 +11,8 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from octavo.errors import Conflict, InvalidInput, LimitExceeded, NotFound
-from octavo.pipelines.limits import check_wait, refusal
-from octavo.pipelines.queue import step_done
+from octavo.pipelines.queueing.limits import check_wait, refusal
+from octavo.pipelines.queueing.queue import step_done
 from octavo.postgres.pool import Row
 from octavo.postgres.statements import load
 from octavo.store.scope import Scope
@@ -33,8 +33,8 @@ from octavo.values.run import (
     StepDone,
 )
 
-_sql = load("octavo.pipelines", "runs.sql")
-_queue = load("octavo.pipelines", "queue.sql")
+_sql = load("octavo.pipelines.queueing", "runs.sql")
+_queue = load("octavo.pipelines.queueing", "queue.sql")
 _FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
 # Dead runs that one statement looks at.
 _PIECE = 1_000

@@ -479,11 +479,3 @@ WHERE
         LIMIT $2
     ))
 ORDER BY position_xid DESC, position_id DESC
-
--- name: pipeline_body
--- $2 pipeline's document, $3 version.
-SELECT body.value AS body
-FROM octavo.version AS version
-INNER JOIN octavo.body AS body
-    ON body.organization_id = $1::octavo.organization AND body.hash = version.body_hash
-WHERE version.organization_id = $1::octavo.organization AND version.document_id = $2 AND version.number = $3

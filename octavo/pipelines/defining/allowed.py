@@ -12,7 +12,7 @@ from octavo.postgres.statements import load
 from octavo.store.scope import Scope
 from octavo.values.json import decode
 
-_sql = load("octavo.pipelines", "definitions.sql")
+_sql = load("octavo.pipelines.defining", "definitions.sql")
 
 
 async def check_models(scope: Scope, models: Collection[str], allowed: Collection[str] | None) -> None:

@@ -20,7 +20,7 @@ from octavo.store.scope import Scope
 from octavo.values.json import encode
 from octavo.values.limit import MAX_AFTER, MAX_WAITS, RunLimits
 
-_sql = load("octavo.pipelines", "limits.sql")
+_sql = load("octavo.pipelines.queueing", "limits.sql")
 _MOST = 2**31 - 1
 _MOST_SHARE = 1_000.0
 

@@ -19,7 +19,7 @@ from uuid import UUID
 
 import msgspec
 
-from octavo.pipelines.queue import Claimed, Look, Taken, Waiting, Wish
+from octavo.pipelines.queueing.queue import Claimed, Look, Taken, Waiting, Wish
 
 AGEING_SECONDS = 60.0
 # A claim that is rolled back puts its tickets where workers have passed: each goes back now and then, farther than

@@ -16,12 +16,12 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from octavo.errors import InvalidInput
-from octavo.pipelines.cron import calendar, missed
+from octavo.pipelines.starting.cron import calendar, missed
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.statements import load
 from octavo.values.pipeline import NAMESPACE, TYPE
 
-_sql = load("octavo.pipelines", "schedules.sql")
+_sql = load("octavo.pipelines.starting", "schedules.sql")
 log = logging.getLogger("octavo.pipelines")
 
 LOOK_SECONDS = 0.5

@@ -17,7 +17,7 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from octavo.errors import Contention, InvalidInput, NotFound, OctavoError, QuotaExceeded
-from octavo.pipelines import limits
+from octavo.pipelines.queueing import limits
 from octavo.postgres.pool import Row
 from octavo.postgres.statements import load
 from octavo.store import walking
@@ -27,8 +27,8 @@ from octavo.values.batch import Asked
 from octavo.values.json import encode
 from octavo.values.run import MAX_RUNS
 
-_sql = load("octavo.pipelines", "batches.sql")
-_runs = load("octavo.pipelines", "runs.sql")
+_sql = load("octavo.pipelines.starting", "batches.sql")
+_runs = load("octavo.pipelines.queueing", "runs.sql")
 # Statements of a walk that make one piece at most, however few documents they find.
 _LOOKS = 20
 _PIECES_OF_QUOTA = 10

@@ -14,7 +14,7 @@ from contextlib import suppress
 import msgspec
 
 from octavo.errors import LimitExceeded, StaleLease
-from octavo.pipelines.failing import Failed
+from octavo.pipelines.queueing.failing import Failed
 from octavo.values.account import NOTHING, Metrics
 from octavo.values.json import encode
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from octavo.errors import OctavoError
-from octavo.pipelines.queue import GONE_SECONDS, Queue
+from octavo.pipelines.queueing.queue import GONE_SECONDS, Queue
 from octavo.postgres.background import Background
 from octavo.postgres.lease import Lease
 from octavo.postgres.pool import Pool

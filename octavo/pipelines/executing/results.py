@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from uuid_utils.compat import uuid7
 
-from octavo.pipelines.definitions import Bound, Plan
-from octavo.pipelines.execution import Completed
-from octavo.pipelines.queue import Claimed
+from octavo.pipelines.defining.definitions import Bound, Plan
+from octavo.pipelines.executing.execution import Completed
+from octavo.pipelines.queueing.queue import Claimed
 from octavo.values.account import Metrics
 from octavo.values.json import encode
 from octavo.values.result import processing_type_of

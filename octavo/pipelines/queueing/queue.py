@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from octavo.pipelines.held import Held
+from octavo.pipelines.queueing.held import Held
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.statements import load
 from octavo.store.scope import Scope
@@ -24,7 +24,7 @@ from octavo.values.actor import Actor, Origin
 from octavo.values.json import encode
 from octavo.values.run import State, StepDone
 
-_sql = load("octavo.pipelines", "queue.sql")
+_sql = load("octavo.pipelines.queueing", "queue.sql")
 WORKER_LOST = "worker_lost"
 # A worker says that it lives so often, and is taken for dead after so long without a word.
 BEAT_SECONDS = 2.0
@@ -40,7 +40,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         queued_at: since when it was there.
         priority: at which it waited there; one that a limit had held back goes before the others of its own.
         sequence: of its last event.
-        lanes: the limits that it counts for: see `octavo.pipelines.held`.
+        lanes: the limits that it counts for: see `octavo.pipelines.queueing.held`.
         trigger: what started it when its document changed; None: somebody did.
     """
 

@@ -13,9 +13,9 @@ from uuid import UUID
 import msgspec
 
 from octavo.errors import LimitExceeded, NotFound
-from octavo.pipelines import runs
-from octavo.pipelines.runs import Start
-from octavo.pipelines.triggers import no_pipeline
+from octavo.pipelines.queueing import runs
+from octavo.pipelines.queueing.runs import Start
+from octavo.pipelines.starting.triggers import no_pipeline
 from octavo.postgres.pool import Row
 from octavo.postgres.statements import load
 from octavo.store.scope import Scope
@@ -24,7 +24,7 @@ from octavo.values.pipeline import NAMESPACE, TYPE, Reference
 from octavo.values.run import MAX_RUNS
 from octavo.values.trigger import Missing
 
-_sql = load("octavo.pipelines", "triggers.sql")
+_sql = load("octavo.pipelines.starting", "triggers.sql")
 # When a document was made and its id: the order in which they are looked at.
 _Place = tuple[datetime, UUID]
 _FIRST: _Place = (datetime.min.replace(tzinfo=UTC), UUID(int=0))

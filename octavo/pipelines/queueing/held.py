@@ -16,9 +16,9 @@ from octavo.errors import OctavoError
 from octavo.postgres.pool import Pool
 from octavo.postgres.statements import load
 
-_sql = load("octavo.pipelines", "held.sql")
-_queue = load("octavo.pipelines", "queue.sql")
-_limits = load("octavo.pipelines", "limits.sql")
+_sql = load("octavo.pipelines.queueing", "held.sql")
+_queue = load("octavo.pipelines.queueing", "queue.sql")
+_limits = load("octavo.pipelines.queueing", "limits.sql")
 log = logging.getLogger("octavo.pipelines")
 
 Lane = tuple[UUID, str]

@@ -13,8 +13,9 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from octavo.errors import Conflict, IdempotencyConflict, InvalidInput, LimitExceeded, NotFound
-from octavo.pipelines import filling, runs
-from octavo.pipelines.runs import Start
+from octavo.pipelines.queueing import runs
+from octavo.pipelines.queueing.runs import Start
+from octavo.pipelines.starting import filling
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.statements import load
 from octavo.store import walking
@@ -35,9 +36,9 @@ from octavo.values.pipeline import NAMESPACE, TYPE, Reference
 from octavo.values.position import Position
 from octavo.values.run import PRIORITY
 
-_sql = load("octavo.pipelines", "batches.sql")
-_runs = load("octavo.pipelines", "runs.sql")
-_queue = load("octavo.pipelines", "queue.sql")
+_sql = load("octavo.pipelines.starting", "batches.sql")
+_runs = load("octavo.pipelines.queueing", "runs.sql")
+_queue = load("octavo.pipelines.queueing", "queue.sql")
 _FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
 # Runs that one statement cancels or retries at most, and how often a cancellation goes through a batch.
 PIECE = 1_000

@@ -12,8 +12,8 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from octavo.errors import InvalidInput, LimitExceeded, NotFound
-from octavo.pipelines import runs
-from octavo.pipelines.cron import Calendar, calendar
+from octavo.pipelines.queueing import runs
+from octavo.pipelines.starting.cron import Calendar, calendar
 from octavo.postgres.pool import Row
 from octavo.postgres.statements import load
 from octavo.store.scope import Scope
@@ -23,7 +23,7 @@ from octavo.values.pipeline import NAMESPACE, TYPE, Reference
 from octavo.values.run import MAX_INPUT_BYTES, MOST_URGENT
 from octavo.values.schedule import CATCH_UPS, MAX_NEXT, MAX_SCHEDULES, CatchUp, Firing, Schedule
 
-_sql = load("octavo.pipelines", "schedules.sql")
+_sql = load("octavo.pipelines.starting", "schedules.sql")
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 

@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 
 from octavo.errors import InvalidPipeline, InvalidSetting, NotFound
-from octavo.pipelines.allowed import check_models
-from octavo.pipelines.fitting import check_fits
+from octavo.pipelines.defining.allowed import check_models
+from octavo.pipelines.defining.fitting import check_fits
 from octavo.postgres.statements import load
 from octavo.store.scope import Scope
 from octavo.values import flow
@@ -20,7 +20,7 @@ from octavo.values.condition import Filter
 from octavo.values.json import decode, encode
 from octavo.values.pipeline import Pipeline, Step, parse_pipeline
 
-_sql = load("octavo.pipelines", "runs.sql")
+_sql = load("octavo.pipelines.defining", "definitions.sql")
 _REMEMBERED = 1_000
 
 

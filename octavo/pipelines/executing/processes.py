@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from octavo.errors import InvalidPipeline, OctavoError, StepFailed
-from octavo.pipelines.child import Answer, Question
+from octavo.pipelines.executing.child import Answer, Question
 from octavo.values.account import Progress
 from octavo.values.component import Component, Given
 
@@ -85,7 +85,7 @@ class _Process:
             process = await subprocess.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "octavo.pipelines.child",
+                "octavo.pipelines.executing.child",
                 str(theirs.fileno()),
                 str(memory_bytes),
                 pass_fds=[theirs.fileno()],

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from octavo.errors import InvalidFilter, LimitExceeded, NotFound
-from octavo.pipelines.queue import Claimed
+from octavo.pipelines.queueing.queue import Claimed
 from octavo.postgres.pool import Row
 from octavo.postgres.statements import load
 from octavo.store import jsonpath
@@ -22,7 +22,7 @@ from octavo.values.json import decode, encode_object
 from octavo.values.pipeline import NAMESPACE, TYPE, Reference
 from octavo.values.trigger import Change, Trigger
 
-_sql = load("octavo.pipelines", "triggers.sql")
+_sql = load("octavo.pipelines.starting", "triggers.sql")
 MAX_TRIGGERS = 1_000
 _MAX_FILTER_BYTES = 64 * 1024
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from octavo.pipelines.clock import Clock
-from octavo.pipelines.definitions import Bound
-from octavo.pipelines.failing import is_final
-from octavo.pipelines.processes import Processes
+from octavo.pipelines.defining.definitions import Bound
+from octavo.pipelines.executing.clock import Clock
+from octavo.pipelines.executing.processes import Processes
+from octavo.pipelines.queueing.failing import is_final
 from octavo.postgres.backoff import backoff_seconds
 from octavo.values.account import NOTHING, Account, Metrics, Progress
 from octavo.values.component import Given

@@ -9,8 +9,8 @@ from contextlib import suppress
 from uuid import UUID
 
 from octavo.errors import OctavoError, Unavailable
-from octavo.pipelines.failing import Failed
-from octavo.pipelines.queue import Ended, Queue, Returned
+from octavo.pipelines.queueing.failing import Failed
+from octavo.pipelines.queueing.queue import Ended, Queue, Returned
 from octavo.postgres.backoff import backoff_seconds
 
 log = logging.getLogger("octavo.pipelines")

@@ -20,15 +20,15 @@ from typing import Any
 import msgspec
 
 from octavo.errors import OctavoError, StaleLease, StepFailed
-from octavo.pipelines.calling import Calls
-from octavo.pipelines.clock import Clock
-from octavo.pipelines.definitions import Bound, Plan
-from octavo.pipelines.failing import TIMEOUT, Failed, StepError
-from octavo.pipelines.gathering import Gathered, Item, gather, name_of, place_of
-from octavo.pipelines.keeping import Keeping
-from octavo.pipelines.processes import Processes
-from octavo.pipelines.queue import Claimed
-from octavo.pipelines.telling import Telling
+from octavo.pipelines.defining.definitions import Bound, Plan
+from octavo.pipelines.executing.calling import Calls
+from octavo.pipelines.executing.clock import Clock
+from octavo.pipelines.executing.gathering import Gathered, Item, gather, name_of, place_of
+from octavo.pipelines.executing.keeping import Keeping
+from octavo.pipelines.executing.processes import Processes
+from octavo.pipelines.executing.telling import Telling
+from octavo.pipelines.queueing.failing import TIMEOUT, Failed, StepError
+from octavo.pipelines.queueing.queue import Claimed
 from octavo.values import flow, matching
 from octavo.values.account import Metrics, Progress
 from octavo.values.component import Given

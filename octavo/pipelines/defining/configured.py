@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from octavo.errors import InvalidPipeline, NotFound
-from octavo.pipelines.definitions import Components
+from octavo.pipelines.defining.definitions import Components
 from octavo.values.component import NAME
 from octavo.values.configured import Configured, parse_configured
 from octavo.values.document import Document

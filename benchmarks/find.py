@@ -19,7 +19,7 @@ from octavo.postgres.statements import load
 from octavo.store.find import find
 from octavo.store.groups import group_statement
 from octavo.store.question import page_statement
-from octavo.store.scope import Limits, Scope
+from octavo.store.scope import Limits, Scope, unheard
 from octavo.values.actor import Origin
 from octavo.values.condition import Every, Filter
 from octavo.values.filter import parse
@@ -113,7 +113,7 @@ async def _group(
 
 def _same(organization: UUID, asked: dict[str, Any]) -> tuple[str, list[object]]:
     """The statement Octavo sends, with its parameters."""
-    scope = Scope(Any, organization, "default", Origin(), Limits(), lambda: None)  # type: ignore[arg-type]  # sends nothing
+    scope = Scope(Any, organization, "default", Origin(), Limits(), unheard)  # type: ignore[arg-type]  # sends nothing
 
     async def bind() -> Scope:
         return scope

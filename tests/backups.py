@@ -18,7 +18,7 @@ from octavo.roles.blobs import Blobs
 from octavo.store import changes, contents, idempotency, labels, links, organizations, reads, tags
 from octavo.store.changes import Draft
 from octavo.store.contents import Content
-from octavo.store.scope import Limits, Scope
+from octavo.store.scope import Limits, Scope, unheard
 from octavo.values.actor import Actor, Origin
 from octavo.values.document import Document
 
@@ -31,7 +31,7 @@ def scope_of(record: Record, organization: UUID, **changes: Any) -> Scope:
         "namespace": "default",
         "origin": Origin(Actor("ann"), session="s-1"),
         "limits": Limits(),
-        "committed": lambda: None,
+        "committed": unheard,
     }
     return Scope(**{**fields, **changes})
 

@@ -12,7 +12,7 @@ from octavo.feed.reader import Feed
 from octavo.feed.wakeup import Wakeup
 from octavo.postgres.record import Record
 from octavo.store import events
-from octavo.store.scope import Limits, Scope
+from octavo.store.scope import Limits, Scope, unheard
 from octavo.values.actor import Actor, Origin
 from octavo.values.event import Event
 from octavo.values.position import START, Position
@@ -29,7 +29,7 @@ def scope_of(record: Record, organization: UUID, **changes: Any) -> Scope:
         "namespace": "default",
         "origin": Origin(Actor("ann")),
         "limits": Limits(),
-        "committed": lambda: None,
+        "committed": unheard,
         **changes,
     }
     return Scope(**fields)

@@ -28,6 +28,41 @@ CHANNEL = "octavo"
 GAP_SECONDS = 0.01
 LAST_HINT_SECONDS = 1.0
 _LONG = 3600.0
+_RUNS = "runs"
+
+
+class Hints:
+    """How many hints there were, and those who wait for the next one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._next: asyncio.Future[None] | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits."""
+        return self._next is not None
+
+    def give(self) -> None:
+        """One more."""
+        self.count += 1
+        self.wake()
+
+    def wake(self) -> None:
+        """End all waits."""
+        waiting, self._next = self._next, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+
+    async def wait(self, seconds: float, *, since: int) -> bool:
+        """Wait for a hint after number `since`, at most so many seconds; returns whether there was one."""
+        if self.count == since:
+            if self._next is None:
+                self._next = asyncio.get_running_loop().create_future()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await asyncio.shield(self._next)
+        return self.count != since
 
 
 class Wakeup:
@@ -46,15 +81,19 @@ class Wakeup:
         self._notifier = Background(
             "notifier", self._notify, first_wait_seconds=_LONG, longest_wait_seconds=_LONG, immediately=False
         )
-        self._unsent = False
-        self._count = 0
-        self._next: asyncio.Future[None] | None = None
+        self._unsent = self._unsent_runs = False
+        self._changes, self._runs = Hints(), Hints()
         self._closed = False
 
     @property
     def count(self) -> int:
         """How many hints there were: given to `wait`, it tells which ones are known."""
-        return self._count
+        return self._changes.count
+
+    @property
+    def runs(self) -> int:
+        """How many hints told of runs that were queued: given to `wait_for_runs`."""
+        return self._runs.count
 
     @property
     def is_closed(self) -> bool:
@@ -64,34 +103,37 @@ class Wakeup:
     @property
     def is_awaited(self) -> bool:
         """Whether a reader of this process waits for a hint now."""
-        return self._next is not None
+        return self._changes.is_awaited
 
-    def committed(self) -> None:
-        """Say that this process committed a change; costs next to nothing and never fails."""
-        self.hint()
+    def committed(self, *, runs: bool = False) -> None:
+        """Say that this process committed a change; costs next to nothing and never fails.
+
+        Args:
+            runs: whether runs were queued, so that workers look at once.
+        """
+        self.hint(runs=runs)
+        self._unsent_runs |= runs
         if self._pool is not None and not self._unsent:
             self._unsent = True
             if not self._closed:
                 self._notifier.wake()
                 self._notifier.start()
 
-    def hint(self) -> None:
-        """Wake the readers of this process."""
-        self._count += 1
-        if self._next is not None:
-            self._wake()
+    def hint(self, *, runs: bool = False) -> None:
+        """Wake the readers of this process, and its workers when runs were queued."""
+        self._changes.give()
+        if runs:
+            self._runs.give()
 
     async def wait(self, seconds: float, *, since: int) -> bool:
         """Wait for a hint after number `since`, at most so many seconds; returns whether there was one."""
         if self._listener is not None:
             self._listener.start()
-        if self._count == since and not self._closed:
-            if self._next is None:
-                self._next = asyncio.get_running_loop().create_future()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await asyncio.shield(self._next)
-        return self._count != since
+        return await self._changes.wait(0 if self._closed else seconds, since=since)
+
+    async def wait_for_runs(self, seconds: float, *, since: int) -> bool:
+        """As `wait`, for hints that told of runs."""
+        return await self._runs.wait(0 if self._closed else seconds, since=since)
 
     async def listening(self) -> None:
         """Wait until hints of other processes arrive; returns at once when none can be heard."""
@@ -102,8 +144,8 @@ class Wakeup:
     async def close(self) -> None:
         """Wake the readers for the last time, send the last hint, stop; safe to call twice."""
         self._closed = True
-        if self._next is not None:
-            self._wake()
+        self._changes.wake()
+        self._runs.wake()
         await self._notifier.stop()
         if self._unsent:
             with suppress(OctavoError, TimeoutError):
@@ -112,14 +154,14 @@ class Wakeup:
         if self._listener is not None:
             await self._listener.close()
 
-    def _wake(self) -> None:
-        waiting, self._next = self._next, None
-        if waiting is not None and not waiting.done():
-            waiting.set_result(None)
-
-    def _heard(self, sender: str | None) -> None:
+    def _heard(self, told: str | None) -> None:
+        if told is None:
+            # The connection is there again: anything may have been missed.
+            self.hint(runs=True)
+            return
+        sender, _, what = told.partition(" ")
         if sender != self._me:
-            self.hint()
+            self.hint(runs=what == _RUNS)
 
     async def _notify(self) -> bool:
         if self._unsent:
@@ -129,10 +171,11 @@ class Wakeup:
 
     async def _send(self) -> None:
         # The flag falls first: what commits while the hint is under way needs another one.
-        self._unsent = False
+        runs = self._unsent_runs
+        self._unsent = self._unsent_runs = False
         assert self._pool is not None
         try:
-            await self._pool.fetchrow(_sql.notify, self._me)
+            await self._pool.fetchrow(_sql.notify, f"{self._me} {_RUNS}" if runs else self._me)
         except OctavoError:
-            self._unsent = True
+            self._unsent, self._unsent_runs = True, self._unsent_runs or runs
             raise

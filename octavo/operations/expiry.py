@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import groupby
 from uuid import UUID
 
 from octavo.operations.task import Bounds, Done
 from octavo.postgres.pool import Pool
 from octavo.store import expiry
-from octavo.store.scope import Limits, Scope
+from octavo.store.scope import Committed, Limits, Scope, unheard
 
 _CHUNK = 100
 LIMIT = 10_000
 
 
-async def sweep_expired(
-    system: Pool, to: Bounds | None = None, committed: Callable[[], None] = lambda: None
-) -> Done:
+async def sweep_expired(system: Pool, to: Bounds | None = None, committed: Committed = unheard) -> Done:
     """Delete, softly, documents whose moment has come, the longest due first; the rest is left to the next run.
 
     Args:
@@ -41,7 +38,7 @@ async def sweep_expired(
     return Done(task="expiry", dry_run=False, examined=examined, changed=deleted)
 
 
-async def _delete(system: Pool, chunk: list[tuple[UUID, UUID]], committed: Callable[[], None]) -> int:
+async def _delete(system: Pool, chunk: list[tuple[UUID, UUID]], committed: Committed) -> int:
     by_organization = groupby(sorted(chunk), key=lambda one: one[0])
     return sum(
         [
@@ -51,7 +48,7 @@ async def _delete(system: Pool, chunk: list[tuple[UUID, UUID]], committed: Calla
     )
 
 
-def _scope(system: Pool, organization: UUID, committed: Callable[[], None]) -> Scope:
+def _scope(system: Pool, organization: UUID, committed: Committed) -> Scope:
     return Scope(
         runner=system,
         organization=organization,

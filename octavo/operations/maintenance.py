@@ -16,7 +16,7 @@ gets in the way of writers.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -32,7 +32,7 @@ from octavo.postgres.pool import Pool, Row, Transaction
 from octavo.postgres.statements import load
 from octavo.roles.blobs import Blob, Blobs
 from octavo.store import collector, idempotency, queries
-from octavo.store.scope import Limits, Scope
+from octavo.store.scope import Committed, Limits, Scope, unheard
 from octavo.values.actor import Origin
 
 _sql = load("octavo.operations", "maintenance.sql")
@@ -60,9 +60,7 @@ async def maintain(
     return [await task.run(bounds) for task in tasks]
 
 
-def tasks(
-    system: Pool, blobs: Blobs | None, committed: Callable[[], None] = lambda: None
-) -> tuple[Task, ...]:
+def tasks(system: Pool, blobs: Blobs | None, committed: Committed = unheard) -> tuple[Task, ...]:
     """Every task, with how often it is done in the background.
 
     Args:
@@ -272,7 +270,7 @@ def _scope(system: Pool, organization: UUID) -> Scope:
         namespace="default",
         origin=Origin(),
         limits=Limits(),
-        committed=lambda: None,
+        committed=unheard,
     )
 
 

@@ -207,10 +207,13 @@ class Worker:
         await self.stop()
 
     async def _listen(self) -> None:
-        while True:
-            known = self._means.wakeup.count
+        """Look at once when runs were queued, and soon when something else was committed: it may have started some."""
+        wakeup = self._means.wakeup
+        while not wakeup.is_closed:
+            known, runs = wakeup.count, wakeup.runs
             self._claiming.wake()
-            await self._means.wakeup.wait(_LONG, since=known)
+            await wakeup.wait(_LONG, since=known)
+            await wakeup.wait_for_runs(_LOOK_SECONDS, since=runs)
 
     async def _step(self) -> bool:
         """Claim once; True when there may be more to claim."""
@@ -230,7 +233,7 @@ class Worker:
             raise
         for run in claimed:
             self._begin(run)
-        return bool(wishes) or self._page_is_full
+        return self._page_is_full or self._shares.tickets > 0
 
     async def _room(self) -> bool:
         """Wait until there are free slots, enough for a batch while others are busy; False: not yet."""
@@ -364,6 +367,7 @@ class Worker:
         lost, cancelled = await self._queue.beat(
             self.id, list(self._running.values()), draining=self._draining
         )
+        self._is_known = True
         for task, run in list(self._running.items()):
             if run.id in lost:
                 self._interrupt(task, run, "lost")

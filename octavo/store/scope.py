@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -23,12 +23,23 @@ class Limits(msgspec.Struct, frozen=True):
     scanned: int = 20_000
 
 
+class Committed(Protocol):
+    """Who is told after a change was committed."""
+
+    def __call__(self, *, runs: bool = False) -> None:
+        """Wake the readers of the log; when runs were queued, the workers too."""
+
+
+def unheard(*, runs: bool = False) -> None:
+    """Tell nobody of a change."""
+
+
 class Scope(msgspec.Struct, frozen=True):
     """One organization's view of the store.
 
     Attributes:
         runner: the pool (each call commits by itself) or an open transaction (the caller commits).
-        committed: told after a change was committed, to wake the readers of the log.
+        committed: told after a change was committed.
         types: the document types of the open database.
         statements: those that were made for questions asked lately.
     """
@@ -38,7 +49,7 @@ class Scope(msgspec.Struct, frozen=True):
     namespace: str
     origin: Origin
     limits: Limits
-    committed: Callable[[], None]
+    committed: Committed
     shard: int = 0
     types: KnownTypes = msgspec.field(default_factory=KnownTypes)
     statements: Remembered = msgspec.field(default_factory=Remembered)

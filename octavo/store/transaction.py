@@ -21,14 +21,14 @@ async def transaction(pool: Pool, scope: Scope) -> AsyncIterator[Scope]:
     The transaction is bound to the scope's organization from its first statement on, so that the caller's own
     SQL sees that organization's rows only; binding another one is refused by the server.
     """
-    changed = False
+    changed = queued = False
 
-    def remember() -> None:
-        nonlocal changed
-        changed = True
+    def remember(*, runs: bool = False) -> None:
+        nonlocal changed, queued
+        changed, queued = True, queued or runs
 
     async with pool.transaction() as open_transaction:
         await open_transaction.execute(_sql.bind_organization, scope.organization)
         yield msgspec.structs.replace(scope, runner=open_transaction, committed=remember)
     if changed:
-        scope.committed()
+        scope.committed(runs=queued)

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from octavo.postgres.record import Record
-from octavo.store.scope import Limits, Scope
+from octavo.store.scope import Limits, Scope, unheard
 from octavo.values.actor import Actor, Origin
 from octavo.workspace.documents import Documents
 
@@ -24,7 +24,7 @@ class InTheRecord:
             namespace="default",
             origin=Origin(Actor("tester")),
             limits=Limits(),
-            committed=lambda: None,
+            committed=unheard,
         )
         self.documents = self.documents_in("default")
 

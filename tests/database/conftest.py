@@ -10,7 +10,7 @@ import pytest
 
 from octavo.store import organizations
 from octavo.store.organizations import Organization
-from octavo.store.scope import Limits, Scope
+from octavo.store.scope import Limits, Scope, unheard
 from octavo.values.actor import Actor, Origin
 from octavo.workspace import Documents
 
@@ -23,7 +23,7 @@ def scope_for(record: Any, organization: Any, **changes: Any) -> Scope:
         "namespace": "default",
         "origin": Origin(Actor("ann")),
         "limits": Limits(),
-        "committed": lambda: None,
+        "committed": unheard,
         **changes,
     }
     return Scope(**fields)

@@ -126,7 +126,7 @@ async def test_an_append_is_one_statement(scope: Scope, statements: list[str]):
 
 async def test_an_append_tells_that_it_was_committed_and_a_refused_one_does_not(scope: Scope):
     told: list[str] = []
-    scope = msgspec.structs.replace(scope, committed=lambda: told.append("committed"))
+    scope = msgspec.structs.replace(scope, committed=lambda **_: told.append("committed"))
 
     await append(scope, "order-1")
     with pytest.raises(VersionConflict):

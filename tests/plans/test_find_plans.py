@@ -17,7 +17,7 @@ import pytest
 from octavo.postgres.record import Record, open_record
 from octavo.store.find import find, find_page
 from octavo.store.question import Question, count_statement, page_statement
-from octavo.store.scope import Limits, Scope
+from octavo.store.scope import Limits, Scope, unheard
 from octavo.values.actor import Origin
 from octavo.values.filter import parse
 from octavo.values.page import parse_cursor
@@ -109,7 +109,7 @@ class Crowd:
         self.planning = planning
 
     def scope(self, organization: UUID = BIG, **limits: int) -> Scope:
-        return Scope(self.record.app, organization, "default", Origin(), Limits(**limits), lambda: None)
+        return Scope(self.record.app, organization, "default", Origin(), Limits(**limits), unheard)
 
     async def plan(self, organization: UUID = BIG, **asked: Any) -> Plan:
         scope = self.scope(organization)

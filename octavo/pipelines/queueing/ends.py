@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from octavo.errors import OctavoError, Unavailable
 from octavo.pipelines.queueing.failing import Failed
 from octavo.pipelines.queueing.queue import Ended, Queue, Returned
 from octavo.postgres.backoff import backoff_seconds
+from octavo.store.scope import Committed
 
 log = logging.getLogger("octavo.pipelines")
 
@@ -26,7 +27,7 @@ class Ends:
         committed: told after each statement, to wake the readers of the log.
     """
 
-    def __init__(self, queue: Queue, committed: Callable[[], None]) -> None:
+    def __init__(self, queue: Queue, committed: Committed) -> None:
         self._queue = queue
         self._committed = committed
         self._waiting: list[_Way] = []
@@ -79,7 +80,7 @@ class Ends:
                 await self._one_by_one(batch, error)
                 return
             else:
-                self._committed()
+                self._committed(runs=any(end.state == "queued" for end, _ in batch))
                 for end, done in batch:
                     if not done.done():
                         done.set_result(end.run.id in counted)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from octavo.errors import OctavoError
 from octavo.postgres.pool import Pool
 from octavo.postgres.statements import load
+from octavo.store.scope import Committed
 
 _sql = load("octavo.pipelines.queueing", "held.sql")
 _queue = load("octavo.pipelines.queueing", "queue.sql")
@@ -38,7 +39,7 @@ class Held:
         committed: told when something went to the queue, to wake the workers.
     """
 
-    def __init__(self, system: Pool, committed: Callable[[], None]) -> None:
+    def __init__(self, system: Pool, committed: Committed) -> None:
         self._system = system
         self._committed = committed
         self._looked_at = self._forgot_at = float("-inf")
@@ -59,7 +60,7 @@ class Held:
             log.warning("those that waited for ended runs go on later: %s", error)
             return
         if moved:
-            self._committed()
+            self._committed(runs=True)
 
     async def admit(self, room: Mapping[Lane, int]) -> int:
         """Let so many runs of each lane go to the queue; returns how many did."""
@@ -100,7 +101,7 @@ class Held:
             await self._system.execute(_limits.forget_quotas, 10 * PIECE)
             self._forgot_at = now
         if moved:
-            self._committed()
+            self._committed(runs=True)
         return False
 
     async def _look_for_room(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +18,7 @@ import msgspec
 from octavo.pipelines.queueing.held import Held
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.statements import load
-from octavo.store.scope import Scope
+from octavo.store.scope import Committed, Scope, unheard
 from octavo.values.account import NOTHING, Metrics, Progress
 from octavo.values.actor import Actor, Origin
 from octavo.values.json import encode
@@ -166,7 +166,7 @@ class Queue:
         committed: told when what waited for others went to the queue.
     """
 
-    def __init__(self, system: Pool, committed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, system: Pool, committed: Committed = unheard) -> None:
         self._system = system
         self._held = Held(system, committed)
 

@@ -129,7 +129,7 @@ async def start(
     else:
         rows = await scope.runner.fetch(_sql.start_runs, *arguments)
     if rows:
-        scope.committed()
+        scope.committed(runs=True)
     if len(rows) == len(ids):
         found = {row["id"]: run_from_row(scope, row) for row in rows}
         return [found[id] for id in ids]
@@ -241,7 +241,7 @@ async def retry(scope: Scope, id: UUID) -> Run:
     actor = scope.origin.actor
     row = await scope.runner.fetchrow(_queue.retry_run, scope.organization, actor.id, actor.kind, id)
     if row is not None:
-        scope.committed()
+        scope.committed(runs=True)
     run = await get(scope, id)
     if row is None:
         raise Conflict(f"run {id} is {run.state}", remedy="only a dead run can be retried; start another one")
@@ -277,7 +277,7 @@ async def retry_many(
         assert row is not None
         retried += row["retried"]
         if row["retried"]:
-            scope.committed()
+            scope.committed(runs=True)
         if row["looked"] < size:
             break
         died_at, last = row["died_at"], row["run_id"]

@@ -10,6 +10,7 @@ from octavo.pipelines.queueing.queue import GONE_SECONDS, Queue
 from octavo.postgres.background import Background
 from octavo.postgres.lease import Lease
 from octavo.postgres.pool import Pool
+from octavo.store.scope import Committed
 
 _PIECE = 1_000
 
@@ -28,7 +29,7 @@ class QueueUpkeep:
         self,
         system: Pool,
         queue: Queue,
-        committed: Callable[[], None],
+        committed: Committed,
         others: Sequence[Callable[[], Awaitable[bool]]] = (),
         *,
         gone_seconds: float = GONE_SECONDS,
@@ -62,7 +63,7 @@ class QueueUpkeep:
             await self._queue.forget_workers(2 * self._gone_seconds)
             self._rescued_at = now
         if moved:
-            self._committed()
+            self._committed(runs=True)
         return await self._do_others() or moved >= _PIECE
 
     async def _do_others(self) -> bool:

@@ -137,7 +137,7 @@ async def begin(pool: Pool, scope: Scope, wanted: BatchStart) -> tuple[UUID, boo
             row = await inside.runner.fetchrow(_sql.keep_list, scope.organization, id, place, documents)
             if row is not None:
                 raise NotFound(f"there is no document {row['missing']}", remedy="no batch was started")
-        inside.committed()
+        inside.committed(runs=True)
     return id, True
 
 
@@ -210,7 +210,7 @@ async def retry(scope: Scope, id: UUID) -> int:
         assert row is not None
         retried += int(row["retried"])
         if row["retried"]:
-            scope.committed()
+            scope.committed(runs=True)
         if row["looked"] < PIECE:
             return retried
         after = row["last"]

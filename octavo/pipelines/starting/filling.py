@@ -103,7 +103,7 @@ async def _filled(scope: Scope, batch: UUID, row: Row) -> int:
         refusal = await limits.refusal(scope, [], any_end=False, runs=len(piece.documents))
         raise refusal or Contention("the quota of the day was full and is not any more", remedy="try again")
     if moved is not None:
-        scope.committed()
+        scope.committed(runs=True)
         return int(moved["runs"])
     now = await scope.runner.fetchrow(_sql.filling, scope.organization, batch)
     if now is not None and now["cursor"] == row["cursor"]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from octavo.errors import InvalidInput
 from octavo.pipelines.starting.cron import calendar, missed
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.statements import load
+from octavo.store.scope import Committed
 from octavo.values.pipeline import NAMESPACE, TYPE
 
 _sql = load("octavo.pipelines.starting", "schedules.sql")
@@ -51,7 +52,7 @@ class ScheduleUpkeep:
         committed: told when runs were started, to wake the workers.
     """
 
-    def __init__(self, system: Pool, committed: Callable[[], None]) -> None:
+    def __init__(self, system: Pool, committed: Committed) -> None:
         self._system = system
         self._committed = committed
         self._looked_at = self._forgot_at = float("-inf")
@@ -88,7 +89,7 @@ class ScheduleUpkeep:
             TYPE,
         )
         if rows and rows[0]["runs"]:
-            self._committed()
+            self._committed(runs=True)
 
 
 def _move(row: Row) -> _Move:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import octavo
 from octavo.pipelines.queueing.held import Held
 from octavo.pipelines.queueing.queue import Claimed, Ended, Queue, Returned, Wish
+from octavo.store.scope import unheard
 from octavo.workspace import Workspace
 
 EVERY = range(9, -1, -1)
@@ -51,7 +52,7 @@ class Hand:
 
     async def look(self) -> None:
         """What whoever leads does once a second."""
-        await Held(self.system, lambda: None).step()
+        await Held(self.system, unheard).step()
 
 
 async def hand(db: octavo.Octavo, workspace: Workspace, *, worker: uuid.UUID | None = None) -> Hand:

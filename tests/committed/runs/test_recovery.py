@@ -11,6 +11,7 @@ import pytest
 from octavo.errors import StaleLease
 from octavo.pipelines.queueing.queue import WORKER_LOST, Ended, Queue, Returned, Steps, Wish
 from octavo.pipelines.queueing.upkeep import QueueUpkeep
+from octavo.store.scope import unheard
 from octavo.testing.clock import FakeClock
 from octavo.values.run import StepDone
 from tests.committed.runs.steps import GATES, Gate
@@ -212,7 +213,7 @@ async def test_workers_are_listed_while_they_live(db, queue):
 async def test_one_process_at_a_time_does_the_upkeep_and_another_takes_over(db, queue, piped):
     run = await piped.pipelines.start("double", delay_seconds=3_600)
     await queue._system.execute("UPDATE octavo.run_delay SET due_at = '-infinity'")
-    first, second = (QueueUpkeep(db.record.system, queue, lambda: None) for _ in range(2))
+    first, second = (QueueUpkeep(db.record.system, queue, unheard) for _ in range(2))
     await first.step()
 
     assert not await second.step()

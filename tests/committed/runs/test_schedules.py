@@ -13,6 +13,7 @@ from octavo.errors import InvalidInput, LimitExceeded, NotFound
 from octavo.pipelines.queueing.queue import Queue
 from octavo.pipelines.queueing.upkeep import QueueUpkeep
 from octavo.pipelines.starting.schedule_upkeep import ScheduleUpkeep
+from octavo.store.scope import unheard
 
 # Nothing is due by itself while the tests run, unless it is the morning of a leap day.
 LEAP_DAY = "0 6 29 2 *"
@@ -24,7 +25,7 @@ def look(db):
     """Look what is due, as whoever leads does, once with a new look each time."""
 
     async def step() -> bool:
-        return await ScheduleUpkeep(db.record.system, lambda: None).step()
+        return await ScheduleUpkeep(db.record.system, unheard).step()
 
     return step
 
@@ -102,7 +103,7 @@ async def test_each_time_is_seen_to_once_however_many_look(piped, daily, late, l
 async def test_one_that_was_seen_due_and_moved_on_meanwhile_starts_nothing(db, piped, daily, late, look):
     """Another leader fires between our look and our statement, or one is killed in between."""
     await late(daily)
-    stale = ScheduleUpkeep(db.record.system, lambda: None)
+    stale = ScheduleUpkeep(db.record.system, unheard)
     fire = stale._fire
 
     async def fire_late(moves) -> None:
@@ -235,9 +236,7 @@ async def test_a_part_of_the_upkeep_that_fails_does_not_stop_the_others(db, pipe
 
     await late(daily)
     system = db.record.system
-    upkeep = QueueUpkeep(
-        system, Queue(system), lambda: None, [fail, ScheduleUpkeep(system, lambda: None).step]
-    )
+    upkeep = QueueUpkeep(system, Queue(system), unheard, [fail, ScheduleUpkeep(system, unheard).step])
 
     with pytest.raises(InvalidInput, match="broken"):
         await upkeep.step()

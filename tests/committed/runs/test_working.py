@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from octavo.errors import Conflict
+from octavo.postgres.statements import load
 from octavo.testing.clock import FakeClock
 from tests.committed.runs.steps import GATES, Gate
 
@@ -359,3 +360,16 @@ async def test_a_purge_takes_what_runs_made_of_the_document_too(acme):
     ended, dead = await acme.runs.get(ended.id), await acme.runs.get(dead.id)
     assert (ended.state, ended.input, ended.output) == ("completed", {}, {})
     assert (dead.state, dead.input, dead.steps) == ("dead", {}, ())
+
+
+async def test_a_run_that_is_picked_up_costs_one_claim_and_one_end_and_no_sign_of_life(db, piped, worker):
+    await piped.runs.wait((await piped.pipelines.start("double")).id)
+    sent: list[str] = []
+    db.record.system.observe(sent.append)
+
+    for number in range(10):
+        await piped.runs.wait((await piped.pipelines.start("double", input={"number": number})).id)
+
+    queue = load("octavo.pipelines.queueing", "queue.sql")
+    assert (sent.count(queue.claim), sent.count(queue.finish_runs)) == (10, 10)
+    assert sent.count(queue.beat) < 10

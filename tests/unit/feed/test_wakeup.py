@@ -74,3 +74,22 @@ async def test_after_closing_nobody_waits():
     await wakeup.close()
 
     assert not await wakeup.wait(SOON, since=wakeup.count)
+
+
+async def test_a_hint_of_runs_wakes_workers_and_readers():
+    wakeup = Wakeup()
+    known, runs = wakeup.count, wakeup.runs
+
+    wakeup.committed(runs=True)
+
+    assert await wakeup.wait(SOON, since=known)
+    assert await wakeup.wait_for_runs(SOON, since=runs)
+
+
+async def test_a_change_is_no_hint_of_runs():
+    wakeup = Wakeup()
+    runs = wakeup.runs
+
+    wakeup.committed()
+
+    assert not await wakeup.wait_for_runs(0.001, since=runs)

@@ -28,6 +28,7 @@ from octavo.pipelines.defining.using import Models, Named
 from octavo.pipelines.executing.clock import SystemClock
 from octavo.pipelines.executing.execution import Attempt, Completed
 from octavo.pipelines.executing.processes import Processes
+from octavo.pipelines.figures import FigureUpkeep
 from octavo.pipelines.queueing.ends import Ends
 from octavo.pipelines.queueing.failing import Failed
 from octavo.pipelines.queueing.held import Held
@@ -146,6 +147,7 @@ class Worker:
                 BatchUpkeep(means.system, means.scope).step,
                 Held(means.system, means.wakeup.committed).step,
                 ScheduleUpkeep(means.system, means.wakeup.committed).step,
+                FigureUpkeep(means.system).step,
             ],
             gone_seconds=gone_seconds,
         )

@@ -123,16 +123,23 @@ class Organizations:
         run_share: float | UnsetType = UNSET,
         max_running: int | UnsetType | None = UNSET,
         runs_per_day: int | UnsetType | None = UNSET,
+        allowed_models: Collection[str] | UnsetType | None = UNSET,
+        max_batch_size: int | UnsetType | None = UNSET,
     ) -> RunLimits:
-        """Set how many runs an organization may have; what is left out stays as it is.
+        """Set how many runs an organization may have, and what of; what is left out stays as it is.
 
         Args:
             run_share: its weight among the organizations whose runs wait, 0.001 to 1,000; 1 is usual.
             max_running: runs under way at most; 0: none is begun, None: no limit. Those under way go on.
-            runs_per_day: runs started a day (UTC) at most; None: no limit. It counts from now on.
+            runs_per_day: runs started a day (UTC) at most; None: no limit. It counts from now on. Runs of triggers
+                count too: what a trigger may not start it owes, and that is started when there is room again.
+            allowed_models: names of the models that pipelines may use, 1,000 at most; None: all. A pipeline that uses
+                another one can be put no more, and is run no more.
+            max_batch_size: documents of a batch at most, 1 or more; None: no limit but that of `batches.start`. A
+                batch with more is refused as a whole.
 
         Raises:
-            NotFound, InvalidInput.
+            NotFound, InvalidInput, LimitExceeded.
         """
         return await limits.configure(
             self._record.system,
@@ -140,6 +147,8 @@ class Organizations:
             run_share=run_share,
             max_running=max_running,
             runs_per_day=runs_per_day,
+            allowed_models=allowed_models,
+            max_batch_size=max_batch_size,
         )
 
     async def run_limits(self, name: str) -> RunLimits:

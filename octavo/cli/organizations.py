@@ -91,12 +91,23 @@ def configure(
     runs_per_day: Annotated[
         str | None, typer.Option(metavar="N|none", help="Runs started a day (UTC) at most.")
     ] = None,
+    allowed_models: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,…|none", help="Models its pipelines may use; none: no restriction."),
+    ] = None,
+    max_batch_size: Annotated[
+        str | None, typer.Option(metavar="N|none", help="Documents of a batch at most.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Set how many runs an organization may have; what is left out stays as it is.
+    """Set how many runs an organization may have, and what of; what is left out stays as it is.
 
-    Example: [dim]octavo org configure acme --max-running 20 --runs-per-day none[/]
+    Examples: [dim]octavo org configure acme --max-running 20 --runs-per-day none[/]
+
+    [dim]octavo org configure acme --allowed-models small,large --max-batch-size 50[/]
     """
+    size = _number(max_batch_size, "--max-batch-size")
+    models = _names(allowed_models)
     most, quota = _number(max_running, "--max-running"), _number(runs_per_day, "--runs-per-day")
 
     async def work() -> RunLimits:
@@ -106,6 +117,8 @@ def configure(
                 run_share=UNSET if run_share is None else run_share,
                 max_running=most,
                 runs_per_day=quota,
+                allowed_models=models,
+                max_batch_size=size,
             )
 
     _answer(run(work), as_json)
@@ -127,6 +140,13 @@ def _number(given: str | None, option: str) -> int | UnsetType | None:
     return int(given)
 
 
+def _names(given: str | None) -> list[str] | UnsetType | None:
+    """Models as the command line has them: left out, `none` for no restriction, or names with commas between."""
+    if given is None:
+        return UNSET
+    return None if given == "none" else [name.strip() for name in given.split(",") if name.strip()]
+
+
 def _answer(limits: RunLimits, as_json: bool) -> None:
     if as_json:
         print_json(limits.as_dict())
@@ -139,3 +159,7 @@ def _answer(limits: RunLimits, as_json: bool) -> None:
     )
     console.print(f"[bold]{escape(limits.organization)}[/] share {limits.run_share:g}")
     console.print(f"runs under way: {limits.running} {most}, {limits.held} held back · {quota}")
+    if limits.allowed_models is not None:
+        console.print(f"models: {escape(', '.join(limits.allowed_models)) or 'none'}")
+    if limits.max_batch_size is not None:
+        console.print(f"documents of a batch: {limits.max_batch_size} at most")

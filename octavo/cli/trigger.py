@@ -8,12 +8,18 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from octavo.cli.batch_shown import told, watched
 from octavo.cli.documents import json_object
 from octavo.cli.pipeline import Reference
 from octavo.cli.run import group as runs
 from octavo.cli.session import Json, Namespace, Organization, console, of, print_json, run
+from octavo.values.batch import MAX_LISTED, Batch
 from octavo.values.run import MAX_RUNS, PRIORITY
 from octavo.values.trigger import CHANGES, DEPTH, MAX_DEBOUNCE_SECONDS, MAX_DEPTH, Missing, Trigger
+from octavo.workspace import Workspace
+
+# What a look for documents without a run gave, and the batch its runs are in.
+_Started = tuple[Missing, Batch | None]
 
 group = typer.Typer(
     help="Triggers: when a document of a type arrives or changes, run a pipeline.", no_args_is_help=True
@@ -27,8 +33,16 @@ Environment = Annotated[
 After = Annotated[
     str | None, typer.Option(metavar="ID", help="Go on behind this document: the `next` of before.")
 ]
-Limit = Annotated[int, typer.Option(help="Runs at most.", min=1, max=MAX_RUNS)]
+Limit = Annotated[
+    int | None,
+    typer.Option(help=f"Runs at most; {MAX_RUNS:,} unless they are a batch.", min=1, max=MAX_LISTED),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count.")]
+AsBatch = Annotated[
+    bool,
+    typer.Option("--batch", help="Start them as one batch, to be watched, cancelled and retried as one."),
+]
+Watch = Annotated[bool, typer.Option("--watch", help="A batch, and show how far it is until it is over.")]
 
 
 @group.command()
@@ -198,23 +212,33 @@ def backfill(
     name: Name,
     environment: Environment = None,
     after: After = None,
-    limit: Limit = MAX_RUNS,
+    limit: Limit = None,
     dry_run: DryRun = False,
+    batch: AsBatch = False,
+    watch: Watch = False,
     as_json: Json = False,
     organization: Organization = None,
 ) -> None:
     """Start the runs of a trigger for documents that are there already and have none.
 
-    Example: [dim]octavo trigger backfill read-invoices --dry-run[/]
+    Examples: [dim]octavo trigger backfill read-invoices --dry-run[/]
+
+    [dim]octavo trigger backfill read-invoices --watch[/]
     """
 
-    async def work() -> Missing:
+    async def work() -> _Started:
         async with of(context).workspace(organization) as (_, view):
-            return await view.triggers.backfill(
-                name, environment=environment, after=after, limit=limit, dry_run=dry_run
+            found = await view.triggers.backfill(
+                name,
+                environment=environment,
+                after=after,
+                limit=limit,
+                dry_run=dry_run,
+                batch=batch or watch,
             )
+            return found, await _watched(view, found, watch, as_json)
 
-    _tell(run(work), as_json)
+    _tell(*run(work), as_json)
 
 
 @runs.command("start-missing")
@@ -226,21 +250,25 @@ def start_missing(
     priority: Annotated[int, typer.Option(help="0 to 9, 9 is the most urgent.", min=0, max=9)] = PRIORITY,
     environment: Environment = None,
     after: After = None,
-    limit: Limit = MAX_RUNS,
+    limit: Limit = None,
     dry_run: DryRun = False,
+    batch: AsBatch = False,
+    watch: Watch = False,
     as_json: Json = False,
     organization: Organization = None,
     namespace: Namespace = None,
 ) -> None:
     """Start runs for documents of which no run of the pipeline's present version tells as they are now.
 
-    Example: [dim]octavo run start-missing summarize@production article --dry-run[/]
+    Examples: [dim]octavo run start-missing summarize@production article --dry-run[/]
+
+    [dim]octavo run start-missing summarize@production article --batch[/]
     """
     condition = None if where is None else json_object(where, "filter")
 
-    async def work() -> Missing:
+    async def work() -> _Started:
         async with of(context).workspace(organization, namespace) as (_, view):
-            return await view.pipelines.start_missing(
+            found = await view.pipelines.start_missing(
                 pipeline,
                 type=type,
                 where=condition,
@@ -249,9 +277,11 @@ def start_missing(
                 after=after,
                 limit=limit,
                 dry_run=dry_run,
+                batch=batch or watch,
             )
+            return found, await _watched(view, found, watch, as_json)
 
-    _tell(run(work), as_json)
+    _tell(*run(work), as_json)
 
 
 def register(app: typer.Typer) -> None:
@@ -275,12 +305,21 @@ def _state(one: Trigger) -> str:
     return "[yellow]paused[/]" if one.is_paused else "[green]active[/]"
 
 
-def _tell(found: Missing, as_json: bool) -> None:
+async def _watched(view: Workspace, found: Missing, watch: bool, as_json: bool) -> Batch | None:
+    """The batch, at its end if it is to be watched."""
+    if found.batch is None:
+        return None
+    return await (watched(view, str(found.batch), None, as_json) if watch else view.batches.get(found.batch))
+
+
+def _tell(found: Missing, batch: Batch | None, as_json: bool) -> None:
     if as_json:
         print_json(found.as_dict())
         return
     console.print(
         f"{found.missing} of {found.examined} documents have no run, {found.started} runs were started"
     )
+    if batch is not None:
+        console.print(told(batch))
     if found.next is not None:
         console.print(f"[dim]more: --after {found.next}[/]")

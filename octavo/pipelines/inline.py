@@ -8,7 +8,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid4
 
 from octavo.errors import OctavoError, StaleLease
-from octavo.pipelines import conclusion
+from octavo.pipelines import conclusion, failures
 from octavo.pipelines.defining.definitions import Plan, Plans
 from octavo.pipelines.defining.using import Models
 from octavo.pipelines.executing.clock import Clock
@@ -78,6 +78,7 @@ class Here:
             after = conclusion.returned(run, failed, retry)
             if after.state == "dead":
                 await steps.give_back(after)
+                await failures.settle(scope, self._plans, [run.id])
                 return
             again = await steps.try_again(run, failed.encoded(), after.seconds)
             if again is None:

@@ -28,6 +28,7 @@ from octavo.pipelines.defining.using import Models, Named
 from octavo.pipelines.executing.clock import SystemClock
 from octavo.pipelines.executing.execution import Attempt, Completed
 from octavo.pipelines.executing.processes import Processes
+from octavo.pipelines.failures import FailureUpkeep
 from octavo.pipelines.figures import FigureUpkeep
 from octavo.pipelines.queueing.ends import Ends
 from octavo.pipelines.queueing.failing import Failed
@@ -45,6 +46,7 @@ from octavo.pipelines.queueing.queue import (
 from octavo.pipelines.queueing.shares import Shares
 from octavo.pipelines.queueing.upkeep import QueueUpkeep
 from octavo.pipelines.starting.batch_upkeep import BatchUpkeep
+from octavo.pipelines.starting.owed import OwedUpkeep
 from octavo.pipelines.starting.schedule_upkeep import ScheduleUpkeep
 from octavo.postgres.background import Background
 from octavo.postgres.pool import Pool
@@ -148,6 +150,8 @@ class Worker:
                 Held(means.system, means.wakeup.committed).step,
                 ScheduleUpkeep(means.system, means.wakeup.committed).step,
                 FigureUpkeep(means.system).step,
+                OwedUpkeep(means.system, means.scope).step,
+                FailureUpkeep(means.system, means.scope, self._plans).step,
             ],
             gone_seconds=gone_seconds,
         )

@@ -473,6 +473,44 @@ $$;
 
 ALTER FUNCTION octavo.insert_triggered(watching octavo.run_trigger, head octavo.document, depth integer, pinned octavo.pinned_pipeline, session text, correlation text) OWNER TO octavo_owner;
 
+CREATE TABLE octavo.run_owed (
+    organization_id uuid NOT NULL,
+    trigger text NOT NULL COLLATE pg_catalog."C",
+    document_id uuid NOT NULL,
+    trigger_depth smallint NOT NULL,
+    owed_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY octavo.run_owed FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_owed OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.is_owed(owed octavo.run_owed, watching octavo.run_trigger, head octavo.document) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    IF head.id IS NULL OR watching.name IS NULL OR head.deleted_at IS NOT NULL
+        OR watching.type <> head.type OR watching.namespace <> head.namespace THEN
+        RETURN false;
+    END IF;
+    RETURN octavo.trigger_holds(watching, head)
+        AND NOT EXISTS (
+            SELECT FROM octavo.run AS run
+            WHERE run.organization_id = head.organization_id AND run.document_id = head.id
+                AND run.trigger = watching.name
+                AND (run.document_version = head.version OR run.created_at >= owed.owed_at)
+        )
+        AND NOT EXISTS (
+            SELECT FROM octavo.run_history AS ended
+            WHERE ended.organization_id = head.organization_id AND ended.document_id = head.id
+                AND ended.trigger = watching.name AND ended.ended_at >= owed.owed_at
+                AND (ended.document_version = head.version OR ended.created_at >= owed.owed_at)
+        );
+END
+$$;
+
+ALTER FUNCTION octavo.is_owed(owed octavo.run_owed, watching octavo.run_trigger, head octavo.document) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.keep_analytics_partitions(months_ahead integer) RETURNS SETOF text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -884,6 +922,17 @@ $_$;
 
 ALTER FUNCTION octavo.operate(operator text, field text, current jsonb, operand jsonb) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.owe_run(watching octavo.run_trigger, head octavo.document, depth integer) RETURNS void
+    LANGUAGE sql
+    AS $$
+    INSERT INTO octavo.run_owed AS known (organization_id, trigger, document_id, trigger_depth, owed_at)
+    VALUES (head.organization_id, watching.name, head.id, depth, clock_timestamp())
+    ON CONFLICT (organization_id, trigger, document_id) DO UPDATE SET
+        trigger_depth = greatest(known.trigger_depth, excluded.trigger_depth), owed_at = excluded.owed_at
+$$;
+
+ALTER FUNCTION octavo.owe_run(watching octavo.run_trigger, head octavo.document, depth integer) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.pinned_by(watching octavo.run_trigger) RETURNS octavo.pinned_pipeline
     LANGUAGE plpgsql STABLE
     AS $$
@@ -1091,6 +1140,30 @@ $$;
 
 ALTER FUNCTION octavo.require_index(name text) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.run_cancelled() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO octavo.result_due (organization_id, run_id) VALUES (NEW.organization_id, NEW.id)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION octavo.run_cancelled() OWNER TO octavo_owner;
+
+CREATE FUNCTION octavo.run_died() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO octavo.result_due (organization_id, run_id) VALUES (NEW.organization_id, NEW.run_id)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION octavo.run_died() OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.runs_under_way(organization uuid, pipeline uuid, key text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1132,6 +1205,71 @@ CREATE FUNCTION octavo.sort_value(fields jsonb, scalars jsonpath, place jsonpath
 
 ALTER FUNCTION octavo.sort_value(fields jsonb, scalars jsonpath, place jsonpath) OWNER TO octavo_owner;
 
+CREATE FUNCTION octavo.start_owed(organization uuid, at_most integer, OUT started integer, OUT settled integer, OUT is_refused boolean) RETURNS record
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    owed octavo.run_owed;
+    watching octavo.run_trigger;
+    head octavo.document;
+    change record;
+    pinned octavo.pinned_pipeline;
+BEGIN
+    started := 0;
+    settled := 0;
+    is_refused := false;
+    FOR owed IN
+        SELECT page.*
+        FROM (
+            SELECT debt.*
+            FROM octavo.run_owed AS debt
+            LEFT JOIN octavo.run_trigger AS known
+                ON known.organization_id = debt.organization_id AND known.name = debt.trigger
+            WHERE debt.organization_id = organization AND known.is_paused IS NOT TRUE
+            ORDER BY debt.owed_at
+            LIMIT at_most
+        ) AS page
+        -- Heads are locked in the order of their ids, as everywhere.
+        ORDER BY page.document_id, page.trigger
+    LOOP
+        SELECT stored.* INTO head FROM octavo.document AS stored
+        WHERE stored.organization_id = organization AND stored.id = owed.document_id
+        FOR NO KEY UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND AND EXISTS (
+            SELECT FROM octavo.document AS held WHERE held.organization_id = organization AND held.id = owed.document_id
+        );
+        SELECT known.* INTO watching FROM octavo.run_trigger AS known
+        WHERE known.organization_id = organization AND known.name = owed.trigger AND NOT known.is_paused;
+        IF octavo.is_owed(owed, watching, head) THEN
+            pinned := octavo.pinned_by(watching);
+            IF pinned.id IS NULL THEN
+                PERFORM octavo.stop_trigger(watching, head, 'pipeline', owed.trigger_depth);
+            ELSIF NOT octavo.redirect_run(watching, head, owed.trigger_depth, pinned) THEN
+                IF NOT octavo.may_start(organization) THEN
+                    is_refused := true;
+                    RETURN;
+                END IF;
+                SELECT fact.session_id, fact.correlation_id INTO change
+                FROM octavo.event AS fact
+                WHERE fact.organization_id = organization AND fact.recorded_at = head.updated_at
+                    AND fact.document_id = head.id AND fact.version = head.version
+                LIMIT 1;
+                PERFORM octavo.insert_triggered(
+                    watching, head, owed.trigger_depth, pinned, change.session_id, change.correlation_id
+                );
+                started := started + 1;
+            END IF;
+        END IF;
+        DELETE FROM octavo.run_owed AS paid
+        WHERE paid.organization_id = organization AND paid.trigger = owed.trigger AND paid.document_id = owed.document_id;
+        settled := settled + 1;
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION octavo.start_owed(organization uuid, at_most integer, OUT started integer, OUT settled integer, OUT is_refused boolean) OWNER TO octavo_owner;
+
 CREATE FUNCTION octavo.start_runs_of(head octavo.document, arrived boolean) RETURNS void
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
@@ -1169,6 +1307,7 @@ BEGIN
                 CONTINUE;
             WHEN NOT octavo.may_start(head.organization_id) THEN
                 PERFORM octavo.stop_trigger(watching, head, 'quota', depth);
+                PERFORM octavo.owe_run(watching, head, depth);
             ELSE
                 PERFORM octavo.insert_triggered(
                     watching, head, depth, pinned, change.session_id, change.correlation_id
@@ -1709,9 +1848,13 @@ CREATE TABLE octavo.engine (
     equal_at timestamp with time zone,
     equal_position text,
     equal_documents bigint,
+    rebuilt_to text,
+    rebuilt_at timestamp with time zone,
     CONSTRAINT engine_check CHECK (((kept_until IS NULL) OR (state = 'kept'::text))),
     CONSTRAINT engine_check1 CHECK ((((equal_at IS NULL) = (equal_position IS NULL)) AND ((equal_at IS NULL) = (equal_documents IS NULL)))),
     CONSTRAINT engine_equal_documents_check CHECK ((equal_documents >= 0)),
+    CONSTRAINT engine_rebuilt CHECK (((rebuilt_to IS NULL) = (rebuilt_at IS NULL))),
+    CONSTRAINT engine_rebuilt_to_check CHECK (((length(rebuilt_to) >= 1) AND (length(rebuilt_to) <= 200))),
     CONSTRAINT engine_role_check CHECK ((role ~ '^[a-z]{1,40}$'::text)),
     CONSTRAINT engine_state_check CHECK ((state = ANY (ARRAY['building'::text, 'live'::text, 'kept'::text, 'retired'::text]))),
     CONSTRAINT engine_url_check CHECK (((length(url) >= 1) AND (length(url) <= 2000))),
@@ -2094,6 +2237,16 @@ ALTER TABLE ONLY octavo.result FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.result OWNER TO octavo_owner;
 
+CREATE TABLE octavo.result_due (
+    organization_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY octavo.result_due FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.result_due OWNER TO octavo_owner;
+
 CREATE TABLE octavo.retention (
     organization_id uuid NOT NULL,
     prefix text NOT NULL COLLATE pg_catalog."C",
@@ -2198,6 +2351,59 @@ CREATE TABLE octavo.run_dependency (
 ALTER TABLE ONLY octavo.run_dependency FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.run_dependency OWNER TO octavo_owner;
+
+CREATE TABLE octavo.run_figure (
+    organization_id uuid NOT NULL,
+    subject text NOT NULL,
+    grain text NOT NULL,
+    begins timestamp with time zone NOT NULL,
+    pipeline text NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    completed bigint NOT NULL,
+    failed bigint NOT NULL,
+    cancelled bigint NOT NULL,
+    skipped bigint NOT NULL,
+    retries bigint NOT NULL,
+    items bigint NOT NULL,
+    items_failed bigint NOT NULL,
+    tokens_in bigint NOT NULL,
+    tokens_out bigint NOT NULL,
+    cost_usd numeric NOT NULL,
+    cpu_seconds numeric NOT NULL,
+    memory_mb double precision,
+    took_classes integer[] DEFAULT '{}'::integer[] NOT NULL,
+    took_counts bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    waited_classes integer[] DEFAULT '{}'::integer[] NOT NULL,
+    waited_counts bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    CONSTRAINT run_figure_cancelled_check CHECK ((cancelled >= 0)),
+    CONSTRAINT run_figure_check CHECK (((version = 0) = (subject <> 'run'::text))),
+    CONSTRAINT run_figure_check1 CHECK (((name = ''::text) = (subject = 'run'::text))),
+    CONSTRAINT run_figure_check2 CHECK ((cardinality(took_classes) = cardinality(took_counts))),
+    CONSTRAINT run_figure_check3 CHECK ((cardinality(waited_classes) = cardinality(waited_counts))),
+    CONSTRAINT run_figure_completed_check CHECK ((completed >= 0)),
+    CONSTRAINT run_figure_failed_check CHECK ((failed >= 0)),
+    CONSTRAINT run_figure_grain_check CHECK ((grain = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text]))),
+    CONSTRAINT run_figure_skipped_check CHECK ((skipped >= 0)),
+    CONSTRAINT run_figure_subject_check CHECK ((subject = ANY (ARRAY['run'::text, 'component'::text, 'model'::text])))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY octavo.run_figure FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_figure OWNER TO octavo_owner;
+
+CREATE TABLE octavo.run_figure_cursor (
+    is_only boolean DEFAULT true NOT NULL,
+    epoch integer NOT NULL,
+    position_xid xid8 NOT NULL,
+    position_id bigint NOT NULL,
+    moved_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT run_figure_cursor_is_only_check CHECK (is_only)
+)
+WITH (fillfactor='20');
+
+ALTER TABLE octavo.run_figure_cursor OWNER TO octavo_owner;
 
 CREATE TABLE octavo.run_held (
     organization_id uuid NOT NULL,
@@ -2659,6 +2865,48 @@ ALTER TABLE ONLY octavo.tag FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.tag OWNER TO octavo_owner;
 
+CREATE TABLE octavo.topic (
+    organization_id uuid NOT NULL,
+    model text NOT NULL,
+    model_version text NOT NULL,
+    topic_id integer NOT NULL,
+    name text NOT NULL,
+    keywords text[] NOT NULL,
+    coherence_score double precision,
+    dimensions integer,
+    embedding public.vector,
+    CONSTRAINT topic_check CHECK (((embedding IS NULL) = (dimensions IS NULL))),
+    CONSTRAINT topic_coherence_score_check CHECK (((coherence_score > '-Infinity'::double precision) AND (coherence_score < 'Infinity'::double precision))),
+    CONSTRAINT topic_keywords_check CHECK (((cardinality(keywords) <= 100) AND (array_position(keywords, NULL::text) IS NULL))),
+    CONSTRAINT topic_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT topic_vector CHECK ((public.vector_dims(embedding) = dimensions))
+);
+
+ALTER TABLE ONLY octavo.topic FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.topic OWNER TO octavo_owner;
+
+CREATE TABLE octavo.topic_set (
+    organization_id uuid NOT NULL,
+    model text NOT NULL,
+    model_version text NOT NULL,
+    embedder_name text,
+    embedder_version text,
+    dimensions integer,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    made_by text NOT NULL,
+    made_by_kind octavo.actor_kind NOT NULL,
+    CONSTRAINT topic_set_check CHECK ((((embedder_name IS NULL) = (dimensions IS NULL)) AND ((embedder_version IS NULL) = (dimensions IS NULL)))),
+    CONSTRAINT topic_set_dimensions_check CHECK (((dimensions >= 1) AND (dimensions <= 16000))),
+    CONSTRAINT topic_set_made_by_check CHECK (((length(made_by) >= 1) AND (length(made_by) <= 200))),
+    CONSTRAINT topic_set_model_check CHECK (((length(model) >= 1) AND (length(model) <= 500))),
+    CONSTRAINT topic_set_model_version_check CHECK (((length(model_version) >= 1) AND (length(model_version) <= 100)))
+);
+
+ALTER TABLE ONLY octavo.topic_set FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.topic_set OWNER TO octavo_owner;
+
 CREATE TABLE octavo.upkeep (
     task text NOT NULL,
     due_at timestamp with time zone NOT NULL,
@@ -2943,6 +3191,9 @@ ALTER TABLE ONLY octavo.query_consent
 ALTER TABLE ONLY octavo.remembered_query
     ADD CONSTRAINT remembered_query_pkey PRIMARY KEY (organization_id, id);
 
+ALTER TABLE ONLY octavo.result_due
+    ADD CONSTRAINT result_due_pkey PRIMARY KEY (organization_id, run_id);
+
 ALTER TABLE ONLY octavo.result
     ADD CONSTRAINT result_pkey PRIMARY KEY (organization_id, document_id, version, type, model, model_version, options_key);
 
@@ -2958,6 +3209,12 @@ ALTER TABLE ONLY octavo.run_delay
 ALTER TABLE ONLY octavo.run_dependency
     ADD CONSTRAINT run_dependency_pkey PRIMARY KEY (organization_id, needs, run_id);
 
+ALTER TABLE ONLY octavo.run_figure_cursor
+    ADD CONSTRAINT run_figure_cursor_pkey PRIMARY KEY (is_only);
+
+ALTER TABLE ONLY octavo.run_figure
+    ADD CONSTRAINT run_figure_pkey PRIMARY KEY (organization_id, subject, grain, begins, pipeline, version, name);
+
 ALTER TABLE ONLY octavo.run_held
     ADD CONSTRAINT run_held_pkey PRIMARY KEY (organization_id, run_id);
 
@@ -2972,6 +3229,9 @@ ALTER TABLE ONLY octavo.run_lease
 
 ALTER TABLE octavo.run
     ADD CONSTRAINT run_limits CHECK (((max_running >= 0) AND (max_running_per_key >= 0) AND ((length(concurrency) >= 1) AND (length(concurrency) <= 200)))) NOT VALID;
+
+ALTER TABLE ONLY octavo.run_owed
+    ADD CONSTRAINT run_owed_pkey PRIMARY KEY (organization_id, trigger, document_id);
 
 ALTER TABLE ONLY octavo.run
     ADD CONSTRAINT run_pkey PRIMARY KEY (organization_id, id);
@@ -3035,6 +3295,15 @@ ALTER TABLE ONLY octavo.synonyms
 
 ALTER TABLE ONLY octavo.tag
     ADD CONSTRAINT tag_pkey PRIMARY KEY (organization_id, document_id, name);
+
+ALTER TABLE ONLY octavo.topic
+    ADD CONSTRAINT topic_pkey PRIMARY KEY (organization_id, model, model_version, topic_id);
+
+ALTER TABLE ONLY octavo.topic_set
+    ADD CONSTRAINT topic_set_length UNIQUE (organization_id, model, model_version, dimensions);
+
+ALTER TABLE ONLY octavo.topic_set
+    ADD CONSTRAINT topic_set_pkey PRIMARY KEY (organization_id, model, model_version);
 
 ALTER TABLE ONLY octavo.upkeep
     ADD CONSTRAINT upkeep_pkey PRIMARY KEY (task);
@@ -3165,6 +3434,8 @@ CREATE INDEX run_lease_limit ON octavo.run_lease USING btree (organization_id, p
 
 CREATE INDEX run_lease_worker ON octavo.run_lease USING btree (worker_id);
 
+CREATE INDEX run_owed_at ON octavo.run_owed USING btree (organization_id, owed_at);
+
 CREATE INDEX run_queue_order ON octavo.run_queue USING btree (organization_id, priority, id);
 
 CREATE INDEX run_quota_day ON octavo.run_quota USING btree (day);
@@ -3235,6 +3506,10 @@ CREATE TRIGGER document_arrived AFTER INSERT ON octavo.document FOR EACH ROW WHE
 
 CREATE TRIGGER document_changed AFTER UPDATE OF version ON octavo.document FOR EACH ROW WHEN ((new.watched AND (new.deleted_at IS NULL) AND (new.version <> old.version))) EXECUTE FUNCTION octavo.document_changed();
 
+CREATE TRIGGER run_cancelled AFTER INSERT ON octavo.run_history FOR EACH ROW WHEN (((new.state = 'cancelled'::octavo.run_state) AND (new.document_id IS NOT NULL))) EXECUTE FUNCTION octavo.run_cancelled();
+
+CREATE TRIGGER run_died AFTER INSERT ON octavo.run_dead FOR EACH ROW EXECUTE FUNCTION octavo.run_died();
+
 CREATE TRIGGER run_trigger_changed AFTER INSERT OR DELETE OR UPDATE OF type, is_paused ON octavo.run_trigger FOR EACH ROW EXECUTE FUNCTION octavo.watch_types();
 
 ALTER TABLE ONLY octavo.content
@@ -3293,6 +3568,12 @@ ALTER TABLE ONLY octavo.subscription
 
 ALTER TABLE ONLY octavo.tag
     ADD CONSTRAINT tag_organization_id_document_id_version_fkey FOREIGN KEY (organization_id, document_id, version) REFERENCES octavo.version(organization_id, document_id, number);
+
+ALTER TABLE ONLY octavo.topic
+    ADD CONSTRAINT topic_length FOREIGN KEY (organization_id, model, model_version, dimensions) REFERENCES octavo.topic_set(organization_id, model, model_version, dimensions) ON DELETE CASCADE;
+
+ALTER TABLE ONLY octavo.topic
+    ADD CONSTRAINT topic_of_set FOREIGN KEY (organization_id, model, model_version) REFERENCES octavo.topic_set(organization_id, model, model_version) ON DELETE CASCADE;
 
 ALTER TABLE ONLY octavo.version
     ADD CONSTRAINT version_body_fkey FOREIGN KEY (organization_id, body_hash) REFERENCES octavo.body(organization_id, hash);
@@ -3396,6 +3677,8 @@ CREATE POLICY organization ON octavo.remembered_query TO octavo_app USING ((orga
 
 CREATE POLICY organization ON octavo.result TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
+CREATE POLICY organization ON octavo.result_due TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
 CREATE POLICY organization ON octavo.retention TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.run TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
@@ -3406,11 +3689,15 @@ CREATE POLICY organization ON octavo.run_delay TO octavo_app USING ((organizatio
 
 CREATE POLICY organization ON octavo.run_dependency TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
+CREATE POLICY organization ON octavo.run_figure TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
 CREATE POLICY organization ON octavo.run_held TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.run_history TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.run_lease TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.run_owed TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.run_queue TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
@@ -3446,6 +3733,10 @@ CREATE POLICY organization ON octavo.synonyms TO octavo_app USING ((organization
 
 CREATE POLICY organization ON octavo.tag TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
+CREATE POLICY organization ON octavo.topic TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
+CREATE POLICY organization ON octavo.topic_set TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
+
 CREATE POLICY organization ON octavo.vector_document TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
 
 CREATE POLICY organization ON octavo.vector_parked TO octavo_app USING ((organization_id = (NULLIF(current_setting('octavo.organization'::text, true), ''::text))::uuid));
@@ -3466,6 +3757,8 @@ ALTER TABLE octavo.remembered_query ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.result ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE octavo.result_due ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE octavo.retention ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.run ENABLE ROW LEVEL SECURITY;
@@ -3476,11 +3769,15 @@ ALTER TABLE octavo.run_delay ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.run_dependency ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE octavo.run_figure ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE octavo.run_held ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.run_history ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.run_lease ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.run_owed ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.run_queue ENABLE ROW LEVEL SECURITY;
 
@@ -3564,6 +3861,8 @@ CREATE POLICY system ON octavo.remembered_query TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.result TO octavo_system USING (true);
 
+CREATE POLICY system ON octavo.result_due TO octavo_system USING (true);
+
 CREATE POLICY system ON octavo.retention TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.run TO octavo_system USING (true);
@@ -3574,11 +3873,15 @@ CREATE POLICY system ON octavo.run_delay TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.run_dependency TO octavo_system USING (true);
 
+CREATE POLICY system ON octavo.run_figure TO octavo_system USING (true);
+
 CREATE POLICY system ON octavo.run_held TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.run_history TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.run_lease TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.run_owed TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.run_queue TO octavo_system USING (true);
 
@@ -3614,6 +3917,10 @@ CREATE POLICY system ON octavo.synonyms TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.tag TO octavo_system USING (true);
 
+CREATE POLICY system ON octavo.topic TO octavo_system USING (true);
+
+CREATE POLICY system ON octavo.topic_set TO octavo_system USING (true);
+
 CREATE POLICY system ON octavo.vector_document TO octavo_system USING (true);
 
 CREATE POLICY system ON octavo.vector_parked TO octavo_system USING (true);
@@ -3627,6 +3934,10 @@ CREATE POLICY system ON octavo.vector_text TO octavo_system USING (true);
 CREATE POLICY system ON octavo.version TO octavo_system USING (true);
 
 ALTER TABLE octavo.tag ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.topic ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE octavo.topic_set ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE octavo.vector_document ENABLE ROW LEVEL SECURITY;
 
@@ -3658,6 +3969,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.document TO octavo_system;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_trigger TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_trigger TO octavo_system;
 GRANT SELECT ON TABLE octavo.run_trigger TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_owed TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_owed TO octavo_system;
+GRANT SELECT ON TABLE octavo.run_owed TO octavo_backup;
 
 REVOKE ALL ON FUNCTION octavo.keep_analytics_partitions(months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION octavo.keep_analytics_partitions(months_ahead integer) TO octavo_system;
@@ -3836,6 +4151,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.result TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.result TO octavo_system;
 GRANT SELECT ON TABLE octavo.result TO octavo_backup;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.result_due TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.result_due TO octavo_system;
+GRANT SELECT ON TABLE octavo.result_due TO octavo_backup;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.retention TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.retention TO octavo_system;
 GRANT SELECT ON TABLE octavo.retention TO octavo_backup;
@@ -3855,6 +4174,14 @@ GRANT SELECT ON TABLE octavo.run_delay TO octavo_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_dependency TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_dependency TO octavo_system;
 GRANT SELECT ON TABLE octavo.run_dependency TO octavo_backup;
+
+GRANT SELECT ON TABLE octavo.run_figure TO octavo_app;
+GRANT SELECT ON TABLE octavo.run_figure TO octavo_backup;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_figure TO octavo_system;
+
+GRANT SELECT ON TABLE octavo.run_figure_cursor TO octavo_app;
+GRANT SELECT ON TABLE octavo.run_figure_cursor TO octavo_backup;
+GRANT SELECT,UPDATE ON TABLE octavo.run_figure_cursor TO octavo_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_held TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.run_held TO octavo_system;
@@ -3957,6 +4284,14 @@ GRANT SELECT ON TABLE octavo.synonyms TO octavo_backup;
 GRANT SELECT ON TABLE octavo.tag TO octavo_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.tag TO octavo_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.tag TO octavo_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.topic TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.topic TO octavo_system;
+GRANT SELECT ON TABLE octavo.topic TO octavo_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.topic_set TO octavo_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.topic_set TO octavo_system;
+GRANT SELECT ON TABLE octavo.topic_set TO octavo_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE octavo.upkeep TO octavo_system;
 GRANT SELECT ON TABLE octavo.upkeep TO octavo_backup;

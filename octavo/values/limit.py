@@ -22,6 +22,8 @@ class RunLimits(msgspec.Struct, frozen=True, kw_only=True):
         running: runs under way now.
         held: runs that a limit holds back now.
         started_today: runs started since midnight UTC; 0 without `runs_per_day`, since nothing is counted then.
+        allowed_models: the models that its pipelines may use; None: all.
+        max_batch_size: documents that a batch may have at most; None: no limit of its own.
     """
 
     organization: str
@@ -31,6 +33,8 @@ class RunLimits(msgspec.Struct, frozen=True, kw_only=True):
     running: int
     held: int
     started_today: int
+    allowed_models: tuple[str, ...] | None = None
+    max_batch_size: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The limits as plain data."""

@@ -84,12 +84,14 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
         missing: those that no run of the pipeline's version tells of as they are now.
         started: runs that were started for them.
         next: the document to go on behind; None: that was all.
+        batch: the batch they are in; None when they were started one by one, or none was missing.
     """
 
     examined: int
     missing: int
     started: int
     next: UUID | None
+    batch: UUID | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The counts as plain data."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, overload
 from uuid import UUID
@@ -25,10 +25,11 @@ from octavo.pipelines.queueing.runs import Start
 from octavo.pipelines.starting import missing, triggers
 from octavo.postgres.pool import Pool
 from octavo.store.scope import Scope
+from octavo.values.batch import MAX_NAME_LENGTH
 from octavo.values.component import Component
 from octavo.values.document import Document, Tag
 from octavo.values.pipeline import NAMESPACE, TYPE, Pipeline, parse_reference
-from octavo.values.run import MAX_RUNS, PRIORITY, PipelineStats, Run
+from octavo.values.run import PRIORITY, PipelineStats, Run
 from octavo.values.statistics import StepStats
 from octavo.values.trigger import Missing
 from octavo.values.type import DocumentType, type_name
@@ -232,8 +233,10 @@ class Pipelines(Starts):
         environment: str | None = None,
         priority: int = PRIORITY,
         after: UUID | str | None = None,
-        limit: int = MAX_RUNS,
+        limit: int | None = None,
         dry_run: bool = False,
+        batch: bool = False,
+        progress: Callable[[int], None] | None = None,
     ) -> Missing:
         """Start runs for the documents of which no run of the pipeline's present version tells as they are now.
 
@@ -246,8 +249,11 @@ class Pipelines(Starts):
             environment: as `production`: also those whose result is of another version of a model than the one that
                 is deployed there.
             after: the `next` of the call before.
-            limit: runs at most, up to 10,000.
+            limit: runs at most, up to 10,000, and of a batch up to 1,000,000; so many by default.
             dry_run: only count.
+            batch: start them as one batch of the pipeline's name: its id is the answer's `batch`. One that was
+                interrupted, or held up by a quota, is gone on with.
+            progress: told how many runs of the batch this call has started.
 
         Raises:
             NotFound: no such pipeline, tag or version. InvalidFilter, InvalidInput, LimitExceeded.
@@ -263,7 +269,11 @@ class Pipelines(Starts):
             metadata=metadata,
             environment=environment,
         )
-        return await missing.start(scope, wanted, after=optional_id(after), limit=limit, dry_run=dry_run)
+        asked: dict[str, Any] = {"after": optional_id(after), "limit": limit, "dry_run": dry_run}
+        if not batch:
+            return await missing.start(scope, wanted, **asked)
+        name = f"missing {wanted.pipeline}"[:MAX_NAME_LENGTH]
+        return await missing.start_batch(self._pool, scope, wanted, name=name, progress=progress, **asked)
 
     async def run(
         self,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from uuid import UUID
 
 from octavo.pipelines.starting import missing, triggers
 from octavo.pipelines.starting.triggers import Wanted
+from octavo.postgres.pool import Pool
 from octavo.values.declared import check_type_name
 from octavo.values.pipeline import parse_reference
-from octavo.values.run import MAX_RUNS, PRIORITY
+from octavo.values.run import PRIORITY
 from octavo.values.trigger import (
     CHANGES,
     DEPTH,
@@ -30,8 +31,9 @@ from octavo.workspace.given import optional_id
 class Triggers:
     """What starts runs by itself: when a document of a type arrives or changes, run this pipeline."""
 
-    def __init__(self, bind: Bind) -> None:
+    def __init__(self, bind: Bind, pool: Pool) -> None:
         self._bind = bind
+        self._pool = pool
 
     async def put(
         self,
@@ -111,8 +113,10 @@ class Triggers:
         *,
         environment: str | None = None,
         after: UUID | str | None = None,
-        limit: int = MAX_RUNS,
+        limit: int | None = None,
         dry_run: bool = False,
+        batch: bool = False,
+        progress: Callable[[int], None] | None = None,
     ) -> Missing:
         """Start the runs that a trigger would have started for the documents that are there now.
 
@@ -124,8 +128,11 @@ class Triggers:
             environment: as `production`: also for documents whose result is of another version of a model than the
                 one that is deployed there.
             after: the `next` of the call before.
-            limit: runs at most, up to 10,000.
+            limit: runs at most, up to 10,000, and of a batch up to 1,000,000; so many by default.
             dry_run: only count.
+            batch: start them as one batch of the trigger's name, which is watched, cancelled and retried as one: its id
+                is the answer's `batch`. One that was interrupted, or held up by a quota, is gone on with.
+            progress: told how many runs of the batch this call has started.
 
         Raises:
             NotFound: no such trigger, or its pipeline is not there. LimitExceeded.
@@ -142,4 +149,7 @@ class Triggers:
             metadata=metadata,
             environment=environment,
         )
-        return await missing.start(scope, wanted, after=optional_id(after), limit=limit, dry_run=dry_run)
+        asked: dict[str, Any] = {"after": optional_id(after), "limit": limit, "dry_run": dry_run}
+        if not batch:
+            return await missing.start(scope, wanted, **asked)
+        return await missing.start_batch(self._pool, scope, wanted, name=name, progress=progress, **asked)

@@ -205,12 +205,13 @@ class Plans:
         Raises:
             NotFound: it was purged. InvalidPipeline: this process has not all of its components. ModelNotAllowed.
         """
-        plan = await self._known(scope, pipeline, version)
+        plan = await self.known(scope, pipeline, version)
         if plan.models:
             await check_models(scope, plan.models, plan.pipeline.allowed_models)
         return plan
 
-    async def _known(self, scope: Scope, pipeline: UUID, version: int) -> Plan:
+    async def known(self, scope: Scope, pipeline: UUID, version: int) -> Plan:
+        """As `get`, whatever models are allowed: to tell what a version is, not to run it."""
         key = (scope.organization, pipeline, version)
         known = self._plans.get(key)
         if known is not None:

@@ -23,6 +23,7 @@ from octavo.values.limit import MAX_AFTER, MAX_WAITS, RunLimits
 _sql = load("octavo.pipelines.queueing", "limits.sql")
 _MOST = 2**31 - 1
 _MOST_SHARE = 1_000.0
+MAX_MODELS = 1_000
 
 
 async def find(system: Runner, organization: str) -> RunLimits:
@@ -40,21 +41,48 @@ async def configure(
     run_share: float | UnsetType = UNSET,
     max_running: int | UnsetType | None = UNSET,
     runs_per_day: int | UnsetType | None = UNSET,
+    allowed_models: Collection[str] | UnsetType | None = UNSET,
+    max_batch_size: int | UnsetType | None = UNSET,
 ) -> RunLimits:
     """Set limits of an organization; see `Organizations.configure`."""
     if run_share is not UNSET and not 0.001 <= run_share <= _MOST_SHARE:
         raise InvalidInput(f"a share of {run_share} is none", remedy="give 0.001 to 1,000; 1 is usual")
-    for name, number in (("max_running", max_running), ("runs_per_day", runs_per_day)):
-        if isinstance(number, int) and not 0 <= number <= _MOST:
+    numbers = {"max_running": max_running, "runs_per_day": runs_per_day, "max_batch_size": max_batch_size}
+    for name, number in numbers.items():
+        least = 1 if name == "max_batch_size" else 0
+        if isinstance(number, int) and not least <= number <= _MOST:
             raise InvalidInput(
-                f"{name} = {number} is no limit", remedy="give 0 or more, or None for no limit"
+                f"{name} = {number} is no limit", remedy=f"give {least} or more, or None for no limit"
             )
-    wanted = {"run_share": run_share, "max_running": max_running, "runs_per_day": runs_per_day}
+    wanted = {**numbers, "run_share": run_share, "allowed_models": _models(allowed_models)}
     given = {name: value for name, value in wanted.items() if value is not UNSET and value is not None}
     gone = [name for name, value in wanted.items() if value is None]
     if await system.fetchrow(_sql.set_limits, organization, encode(given), gone) is None:
         raise NotFound(f"there is no organization {organization!r}", remedy="see `octavo org list`")
     return await find(system, organization)
+
+
+def _models(names: Collection[str] | UnsetType | None) -> list[str] | UnsetType | None:
+    """Names of models, each once and in order; raises `InvalidInput` and `LimitExceeded`."""
+    if names is None or isinstance(names, UnsetType):
+        return names
+    if isinstance(names, str):
+        raise InvalidInput(
+            f"allowed_models = {names[:200]!r} is no list", remedy="give names, as ['small', 'large']"
+        )
+    wrong = [name for name in names if not 1 <= len(name) <= 500 or "@" in name or "\x00" in name]
+    if wrong:
+        raise InvalidInput(
+            f"{wrong[0][:200]!r} is not the name of a model", remedy="give names, without @ and a version"
+        )
+    if len(names) > MAX_MODELS:
+        raise LimitExceeded(
+            f"{len(names)} models that an organization allows",
+            remedy=f"the limit is {MAX_MODELS}; None allows all",
+            limit=MAX_MODELS,
+            actual=len(names),
+        )
+    return sorted(set(names))
 
 
 def check_wait(runs: int, after: Collection[UUID], delay_seconds: float, concurrency: str | None) -> None:
@@ -124,4 +152,8 @@ def _limits(row: Row) -> RunLimits:
         running=row["running"],
         held=row["held"],
         started_today=row["started_today"] or 0,
+        allowed_models=None
+        if row["allowed_models"] is None
+        else msgspec.json.decode(row["allowed_models"], type=tuple[str, ...]),
+        max_batch_size=row["max_batch_size"],
     )

@@ -7,6 +7,9 @@ SELECT
     profile.id, profile.name, profile.settings -> 'run_share' AS run_share,
     octavo.whole_number(profile.settings, 'max_running') AS max_running,
     octavo.whole_number(profile.settings, 'runs_per_day') AS runs_per_day,
+    octavo.whole_number(profile.settings, 'max_batch_size') AS max_batch_size,
+    CASE WHEN jsonb_typeof(profile.settings -> 'allowed_models') = 'array'
+        THEN profile.settings -> 'allowed_models' END AS allowed_models,
     (SELECT count(*) FROM octavo.run_lease WHERE organization_id = profile.id) AS running,
     (SELECT count(*) FROM octavo.run_held WHERE organization_id = profile.id) AS held,
     (

@@ -122,23 +122,50 @@ async def begin(pool: Pool, scope: Scope, wanted: BatchStart) -> tuple[UUID, boo
     Raises:
         NotFound: no such pipeline, version, tag or document; nothing is there then.
         IdempotencyConflict: its key was used to start something else.
-        InvalidFilter.
+        InvalidFilter. LimitExceeded: there are more documents than the organization allows in a batch.
     """
-    if wanted.asked.documents is None:
-        # What PostgreSQL does not take for a filter is refused before anything is there.
-        asked = wanted.asked
-        await walking.walk(scope, walking.question(scope, asked.type, asked.where, datetime.now(UTC)), "")
-    size = await filling.most(scope)
+    bounds = await filling.bounds(scope)
+    # What PostgreSQL does not take for a filter, and what is too much, is refused before anything is there.
+    number = await _counted(scope, wanted, 1 if bounds.batch is None else bounds.batch + 1)
+    if bounds.batch is not None and number > bounds.batch and not await _is_known(scope, wanted):
+        raise LimitExceeded(
+            f"a batch of {number}{' or more' if wanted.asked.documents is None else ''} documents is more than the "
+            f"{bounds.batch} that this organization allows",
+            remedy="start several batches, or raise max_batch_size: `octavo org configure`",
+            limit=bounds.batch,
+            actual=number,
+        )
     async with transaction(pool, scope) as inside:
         id = await _begun(inside, wanted)
         if id is None:
             return await _there_already(inside, wanted), False
-        for place, documents in enumerate(wanted.lists(size), start=1):
+        for place, documents in enumerate(wanted.lists(bounds.piece), start=1):
             row = await inside.runner.fetchrow(_sql.keep_list, scope.organization, id, place, documents)
             if row is not None:
                 raise NotFound(f"there is no document {row['missing']}", remedy="no batch was started")
         inside.committed(runs=True)
     return id, True
+
+
+async def _counted(scope: Scope, wanted: BatchStart, enough: int) -> int:
+    """How many documents there are; of those of a question it is enough to know that there are so many."""
+    asked = wanted.asked
+    if asked.documents is not None:
+        return asked.documents
+    within = msgspec.structs.replace(scope, namespace=asked.namespace or scope.namespace)
+    question = walking.question(within, asked.type, asked.where, datetime.now(UTC))
+    documents, cursor = 0, ""
+    while documents < enough:
+        piece = await walking.walk(within, question, cursor)
+        documents += len(piece.ids)
+        if piece.cursor is None or enough == 1:
+            break
+        cursor = piece.cursor
+    return documents
+
+
+async def _is_known(scope: Scope, wanted: BatchStart) -> bool:
+    return wanted.key is not None and await _known(scope, wanted.key) is not None
 
 
 async def get(scope: Scope, id: UUID) -> Batch:

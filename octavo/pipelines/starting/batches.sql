@@ -30,15 +30,27 @@ SELECT
 FROM octavo.batch_list AS list
 WHERE list.organization_id = $1::octavo.organization AND list.batch_id = $2 AND list.place = $3
 
--- name: quota
--- How many runs a day an organization may start; null: any number.
-SELECT octavo.whole_number(settings, 'runs_per_day') AS runs
+-- name: bounds
+-- How many runs a day an organization may start, and how many one of its batches may have; null: any number.
+SELECT octavo.whole_number(settings, 'runs_per_day') AS runs, octavo.whole_number(settings, 'max_batch_size') AS batch
 FROM octavo.organization_profile
 WHERE id = $1::octavo.organization
 
 -- name: batch_by_key
 -- $2 key.
 SELECT id, request FROM octavo.batch WHERE organization_id = $1::octavo.organization AND key = $2
+
+-- name: unfilled
+-- $2 pipeline's document, $3 its version. Batches of that version of which runs are still to be started.
+SELECT id
+FROM octavo.batch
+WHERE
+    organization_id = $1::octavo.organization
+    AND pipeline_id = $2
+    AND pipeline_version = $3
+    AND settled_at IS NULL
+    AND filled_at IS NULL
+ORDER BY id
 
 -- name: filling
 -- $2 batch: how far one that is not filled is.

@@ -42,11 +42,19 @@ class _Piece(msgspec.Struct, frozen=True):
     is_last: bool
 
 
-async def most(scope: Scope) -> int:
-    """How many runs one piece starts at most: several pieces fit into the quota of a day."""
-    row = await scope.runner.fetchrow(_sql.quota, scope.organization)
-    quota = None if row is None else row["runs"]
-    return min(MAX_RUNS, scope.limits.batch, MAX_RUNS if quota is None else max(quota // _PIECES_OF_QUOTA, 1))
+class Bounds(msgspec.Struct, frozen=True):
+    """What an organization allows: runs that one piece starts at most, and documents of a batch; None: any number."""
+
+    piece: int
+    batch: int | None
+
+
+async def bounds(scope: Scope) -> Bounds:
+    """What an organization allows; several pieces fit into its quota of a day."""
+    row = await scope.runner.fetchrow(_sql.bounds, scope.organization)
+    quota, batch = (None, None) if row is None else (row["runs"], row["batch"])
+    of_quota = MAX_RUNS if quota is None else max(quota // _PIECES_OF_QUOTA, 1)
+    return Bounds(min(MAX_RUNS, scope.limits.batch, of_quota), batch)
 
 
 async def fill(scope: Scope, batch: UUID, started: Callable[[int], None] | None = None) -> None:
@@ -92,7 +100,7 @@ async def _filled(scope: Scope, batch: UUID, row: Row) -> int:
     on_behalf = msgspec.structs.replace(scope, origin=_origin(row, batch))
     moved = await scope.runner.fetchrow(
         _runs.fill_batch,
-        *on_behalf.change(row["priority"], 0.0, None, None, batch),
+        *on_behalf.change(row["priority"], batch),
         row["cursor"],
         piece.place,
         piece.is_last,
@@ -124,9 +132,9 @@ async def _listed(scope: Scope, batch: UUID, cursor: str) -> _Piece:
 
 async def _found(scope: Scope, asked: Asked, until: datetime, cursor: str) -> _Piece:
     """The next documents of a question, of which everybody sees the same: those that were there at its start."""
-    runs = await most(scope)
-    bounds = msgspec.structs.replace(scope.limits, page=min(scope.limits.page, runs))
-    within = msgspec.structs.replace(scope, namespace=asked.namespace or scope.namespace, limits=bounds)
+    runs = (await bounds(scope)).piece
+    limits_here = msgspec.structs.replace(scope.limits, page=min(scope.limits.page, runs))
+    within = msgspec.structs.replace(scope, namespace=asked.namespace or scope.namespace, limits=limits_here)
     question = walking.question(within, asked.type, asked.where, until)
     found: list[UUID] = []
     for _ in range(_LOOKS):

@@ -152,6 +152,12 @@ WHERE
     AND named.name = $4
     AND named.deleted_at IS NULL
 
+-- name: present_documents
+-- $2 documents: those that are there.
+SELECT id
+FROM octavo.document
+WHERE organization_id = $1::octavo.organization AND id = ANY($2::uuid []) AND deleted_at IS NULL
+
 -- name: made_at
 -- $2 document.
 SELECT created_at FROM octavo.document WHERE organization_id = $1::octavo.organization AND id = $2

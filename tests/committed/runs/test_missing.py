@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from octavo.errors import LimitExceeded, NotFound
+from octavo.pipelines.starting import missing
 from octavo.workspace import Workspace
 
 
@@ -28,7 +29,7 @@ async def test_what_is_missing_is_counted_started_and_then_not_missing(stocked):
     started = await stocked.pipelines.start_missing("double", type="note", priority=2)
     again = await stocked.pipelines.start_missing("double", type="note")
 
-    assert counted.as_dict() == {"examined": 10, "missing": 10, "started": 0, "next": None}
+    assert counted.as_dict() == {"examined": 10, "missing": 10, "started": 0, "next": None, "batch": None}
     assert (started.missing, started.started, started.next) == (10, 10, None)
     assert (again.examined, again.missing) == (10, 0)
     assert {run.priority for run in (await stocked.runs.list()).runs} == {2}
@@ -120,3 +121,89 @@ async def test_what_is_not_there_or_too_much_is_refused(stocked):
         await stocked.triggers.backfill("nothing")
     with pytest.raises(LimitExceeded, match="10001 runs"):
         await stocked.pipelines.start_missing("double", type="note", limit=10_001)
+
+
+async def test_what_is_missing_is_started_as_one_batch(db, stocked):
+    told: list[int] = []
+
+    counted = await stocked.pipelines.start_missing("double", type="note", dry_run=True, batch=True)
+    found = await stocked.pipelines.start_missing(
+        "double", type="note", priority=2, batch=True, progress=told.append
+    )
+    again = await stocked.pipelines.start_missing("double", type="note", batch=True)
+
+    assert (counted.missing, counted.batch) == (10, None)
+    assert (found.examined, found.missing, found.started, found.next, told) == (10, 10, 10, None, [10])
+    batch = await stocked.batches.get(found.batch)
+    assert (batch.name, batch.runs, batch.priority, batch.state) == ("missing double", 10, 2, "pending")
+    assert (again.missing, again.started, again.batch) == (0, 0, None)
+    assert (await stocked.batches.cancel(found.batch)).state == "cancelled"
+    assert (await stocked.pipelines.start_missing("double", type="note", dry_run=True)).missing == 10
+
+
+async def test_a_trigger_backfills_as_a_batch_that_a_worker_executes(db, stocked):
+    await stocked.triggers.put("notes", "double", type="note", where={"number": {"$lt": 4}})
+
+    found = await stocked.triggers.backfill("notes", batch=True)
+    async with db.worker():
+        done = await stocked.batches.wait(found.batch)
+
+    assert (found.started, done.name, done.state, done.completed) == (4, "notes", "completed", 4)
+    assert (await stocked.triggers.backfill("notes", batch=True)).missing == 0
+
+
+async def test_a_batch_holds_as_many_as_were_asked_for_and_the_next_goes_on(stocked):
+    first = await stocked.pipelines.start_missing("double", type="note", limit=4, batch=True)
+    second = await stocked.pipelines.start_missing("double", type="note", after=first.next, batch=True)
+
+    assert (first.started, second.started, second.next) == (4, 6, None)
+    assert first.batch != second.batch
+
+
+async def test_a_batch_that_a_quota_holds_up_is_gone_on_with_and_nothing_is_started_twice(db, stocked):
+    name = await name_of(db, stocked)
+    await db.organizations.configure(name, runs_per_day=4)
+
+    first = await stocked.pipelines.start_missing("double", type="note", batch=True)
+    held_up = await stocked.pipelines.start_missing("double", type="note", batch=True)
+    await db.organizations.configure(name, runs_per_day=None)
+    last = await stocked.pipelines.start_missing("double", type="note", batch=True)
+
+    assert (first.missing, first.started) == (10, 4)
+    assert (held_up.examined, held_up.started, held_up.batch) == (0, 0, first.batch)
+    assert (last.missing, last.started, last.batch) == (0, 6, None)
+    assert (await stocked.batches.get(first.batch)).runs == 10
+
+
+async def test_a_document_that_is_deleted_meanwhile_is_left_out_of_the_batch(stocked, monkeypatch):
+    begin = missing.batches.begin
+    documents = [doc async for doc in stocked.documents.find("note", limit=2)]
+
+    async def late(*given):
+        for document in documents:
+            await stocked.documents.delete(document.id)
+        documents.clear()
+        return await begin(*given)
+
+    monkeypatch.setattr(missing.batches, "begin", late)
+
+    found = await stocked.pipelines.start_missing("double", type="note", batch=True)
+
+    assert (found.missing, found.started) == (10, 8)
+
+
+async def test_a_batch_is_no_larger_than_the_organization_allows(db, stocked):
+    """S4-049"""
+    await db.organizations.configure(await name_of(db, stocked), max_batch_size=3)
+
+    found = await stocked.pipelines.start_missing("double", type="note", batch=True)
+
+    assert (found.started, found.next is not None) == (3, True)
+
+
+async def name_of(db, view: Workspace) -> str:
+    """The name of an organization."""
+    (row,) = await db.record.system.fetch(
+        "SELECT name FROM octavo.organization_profile WHERE id = $1", (await view._bind()).organization
+    )
+    return row["name"]

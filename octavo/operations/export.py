@@ -3,6 +3,7 @@
     export.json       what it is: organization, position, counts
     documents.jsonl   one document a line: see `octavo.operations.lines`
     definitions.json  labels, types of links and synonyms; links.jsonl: see `octavo.operations.relations`
+    queries.jsonl, topics.jsonl   kept queries, with consents.jsonl, and topics: see `octavo.operations.kept`
     files/            the originals, under names one can read
 
 Everything is of one snapshot, and memory stays bounded: documents are read by pages, bodies by bytes.
@@ -22,7 +23,7 @@ from uuid import UUID
 import msgspec
 
 from octavo.errors import InvalidInput, NotFound, StorageFault
-from octavo.operations import lines, relations
+from octavo.operations import kept, lines, relations
 from octavo.operations.names import readable_name
 from octavo.operations.originals import save
 from octavo.operations.problems import OnProblem, Problem, Problems
@@ -50,6 +51,8 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
     versions: int
     files: int
     links: int
+    queries: int
+    topic_sets: int
     bytes: int
     failed: int
     problems: list[Problem]
@@ -111,6 +114,8 @@ async def export_documents(
                 "versions": export.versions,
                 "files": export.files,
                 "links": export.links,
+                "queries": export.kept.queries,
+                "topic_sets": export.kept.topic_sets,
             },
         )
     return ExportReport(
@@ -120,6 +125,8 @@ async def export_documents(
         versions=export.versions,
         files=export.files,
         links=export.links,
+        queries=export.kept.queries,
+        topic_sets=export.kept.topic_sets,
         bytes=export.bytes,
         failed=export.problems.count,
         problems=export.problems.first,
@@ -149,6 +156,7 @@ class _Export:
         self._progress = progress
         self.organization = ""
         self.documents = self.versions = self.files = self.bytes = self.links = 0
+        self.kept = kept.Kept()
         self.problems = Problems(on_problem)
 
     async def write(self, namespace: str | None, type: str | None) -> Position:
@@ -164,6 +172,8 @@ class _Export:
                 self._progress(self.documents, max(self.documents, seen["documents"]))
         await asyncio.to_thread(sync_file, self._building / lines.DOCUMENTS)
         self.links = await relations.write(self._fetch, self._building, namespace, type)
+        if namespace is None and type is None:
+            self.kept = await kept.write(self._fetch, self._building)
         return Position(self._scope.shard, seen["epoch"], seen["gate"], 0)
 
     async def _pages(self, namespace: str | None, type: str | None) -> AsyncIterator[Sequence[Row]]:

@@ -25,7 +25,7 @@ from octavo.errors import (
     OctavoError,
     StatementTimeout,
 )
-from octavo.operations import lines, relations
+from octavo.operations import kept, lines, relations
 from octavo.operations.arrival import Arrival, Outcome, compare, require_organization
 from octavo.operations.incoming import Incoming, parse_line
 from octavo.operations.problems import OnProblem, Problem, Problems
@@ -55,6 +55,8 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     files: int
     links: int
+    queries: int
+    topic_sets: int
     problems: list[Problem]
     seconds: float
 
@@ -84,7 +86,7 @@ async def import_documents(
         blobs: the store for original files; None leaves them out.
         source: what `export_documents` made, or a file of JSON lines, each with `type` and `body` at least.
         keep_ids: False gives each document a new id, the same in every run, made of organization and old id.
-        dry_run: do everything and roll it back; links, which need the documents, are left out.
+        dry_run: do everything and roll it back; links, which need the documents, kept queries and topics are left out.
         on_problem: told of each line that could not be imported, at once.
         progress: told bytes of bytes of the lines.
 
@@ -105,9 +107,12 @@ async def import_documents(
         for chunk in _chunks(file, scope, problems, keep_ids):
             await work.take(chunk)
             progress(file.tell(), total)
+    also = kept.Kept()
     linked = relations.LinkImport(pool, scope, problems, keep_ids=keep_ids)
     if has_relations:
         await linked.take_all(folder, _OF_A_LINE)
+        keeping = kept.KeptImport(pool, scope, problems, _OF_A_LINE, keep_ids=keep_ids)
+        also = await keeping.take_all(folder)
     done = work.done
     return ImportReport(
         source=source,
@@ -119,6 +124,8 @@ async def import_documents(
         failed=problems.count,
         files=work.originals.files,
         links=linked.links,
+        queries=also.queries,
+        topic_sets=also.topic_sets,
         problems=problems.first,
         seconds=round(time.monotonic() - begun, 3),
     )

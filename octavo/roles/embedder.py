@@ -7,7 +7,7 @@ length 1, so that the inner product of two is their cosine.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -39,6 +39,13 @@ class Model(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """Name and version in one word."""
         return f"{self.name}@{self.version}"
+
+
+class Embedding(NamedTuple):
+    """A vector, and whose it is: it is not compared with one of another model."""
+
+    model: Model
+    vector: Vector
 
 
 class Embedder(Protocol):

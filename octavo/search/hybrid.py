@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 from uuid import UUID
 
 import msgspec
 
 from octavo.errors import InvalidInput, LimitExceeded, StorageFault, Unavailable
+from octavo.roles.embedder import Embedding
 from octavo.roles.search import Match, Query, Words
 from octavo.roles.vectors import Near
 from octavo.search import explain as explained
@@ -62,6 +63,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     exact: bool | None = None
     least_similarity: float = -1.0
     language: str | Sequence[str] | None = None
+    told: Callable[[Embedding], None] | None = None
 
     @property
     def narrowing(self) -> dict[str, Any]:
@@ -139,7 +141,7 @@ class Hybrid:
         query = _query(asked) if answers.matches is None else answers.matches.query
         ids = [one.id for one in fused]
         return Hits(
-            hits=_shown_hits(page, answers, asked, mode),
+            hits=await _shown_hits(page, answers, asked, mode),
             cursor=pages.write_shown(shown, mark) if page and more and len(shown) < pages.MAX_SEEN else None,
             capped=answers.matches is not None and answers.matches.found.capped,
             position=min(leg.position for leg in answers.legs if leg.position is not None),
@@ -167,17 +169,15 @@ class Hybrid:
             fallback=asked.fallback,
             **asked.nearness,
         )
-        return Hits(
-            hits=[_near_hit(near, asked, near.similarity) for near in found.hits],
-            cursor=None,
-            capped=False,
-            position=found.position,
-            stale=found.stale,
-            took_ms=found.took_ms,
-            exact=found.exact,
-            degraded=found.instead is not None,
-            legs=[_leg_of_meaning(found)],
-        )
+        return _all_near(found, asked)
+
+    async def nearest(self, embedding: Embedding, asked: Asked) -> Hits:
+        """The documents nearest to a vector.
+
+        Raises:
+            InvalidInput: it is of another model than what is searched. Further what `search` raises.
+        """
+        return _all_near(await self._nearest(asked, embedding, asked.limit), asked)
 
     def _check(self, mode: Mode, asked: Asked) -> None:
         if mode not in get_args(Mode):
@@ -210,7 +210,8 @@ class Hybrid:
 
     async def _ask(self, mode: Mode, asked: Asked, depth: int, began: float) -> Answers:
         """Ask the legs together; one that does not answer is left out where the caller allows it."""
-        legs = [self._near(asked, depth), *([self._matches(asked, depth, began)] if mode == "hybrid" else [])]
+        # By words first: the server looks for them while this process embeds the text.
+        legs = [*([self._matches(asked, depth, began)] if mode == "hybrid" else []), self._near(asked, depth)]
         answers = await asyncio.gather(*legs, return_exceptions=True)
         failed = [one for one in answers if isinstance(one, BaseException)]
         for error in failed:
@@ -238,14 +239,15 @@ class Hybrid:
         unwanted = await self._words.having(asked.organization, words.excluded, ids)
         return msgspec.structs.replace(found, hits=[near for near in found.hits if near.id not in unwanted])
 
-    async def _nearest(self, asked: Asked, text: str, depth: int) -> Neighbours:
+    async def _nearest(self, asked: Asked, query: str | Embedding, depth: int) -> Neighbours:
         return await self._meaning.search(
             asked.organization,
-            text,
+            query,
             limit=depth,
             after=asked.after,
             wait_seconds=asked.wait_seconds,
             fallback=asked.fallback,
+            told=asked.told,
             **asked.nearness,
         )
 
@@ -317,8 +319,23 @@ def _leg_of_meaning(near: Neighbours) -> Leg:
     )
 
 
-def _shown_hits(page: Sequence[Fused], answers: Answers, asked: Asked, mode: Mode) -> list[Hit]:
-    matches = {match.id: match for match in answers.matches.found.matches} if answers.matches else {}
+def _all_near(found: Neighbours, asked: Asked) -> Hits:
+    """What was found by meaning alone, on one page."""
+    return Hits(
+        hits=[_near_hit(near, asked, near.similarity) for near in found.hits],
+        cursor=None,
+        capped=False,
+        position=found.position,
+        stale=found.stale,
+        took_ms=found.took_ms,
+        exact=found.exact,
+        degraded=found.instead is not None,
+        legs=[_leg_of_meaning(found)],
+    )
+
+
+async def _shown_hits(page: Sequence[Fused], answers: Answers, asked: Asked, mode: Mode) -> list[Hit]:
+    matches = await answers.matches.shown({one.id for one in page}) if answers.matches else {}
     nears = {near.id: near for near in answers.near.hits} if answers.near else {}
     if mode == "semantic" and answers.near is not None:
         return [_near_hit(nears[one.id], asked, nears[one.id].similarity) for one in page]

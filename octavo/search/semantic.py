@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from octavo.errors import InvalidInput, LimitExceeded, NotFound
-from octavo.roles.embedder import Embedder, Model
+from octavo.roles.embedder import Embedder, Embedding, Model
 from octavo.roles.state import Cursor
 from octavo.roles.vectors import Near, Nearest, NearestQuery, Served, VectorEngine
 from octavo.search.narrowing import condition, filter_of, names
@@ -125,7 +125,7 @@ class Semantic:
     async def search(
         self,
         organization: UUID,
-        query: str | Sequence[float] | Vector,
+        query: str | Sequence[float] | Vector | Embedding,
         *,
         namespace: str | Sequence[str] | None = None,
         type: str | Sequence[str] | None = None,
@@ -141,11 +141,12 @@ class Semantic:
         after: Position | str | None = None,
         wait_seconds: float = WAIT_SECONDS,
         fallback: Fallback = "error",
+        told: Callable[[Embedding], None] | None = None,
     ) -> Neighbours:
         """The documents that mean most nearly the same.
 
         Args:
-            query: a text, or a vector of the engine's model.
+            query: a text, or a vector of the engine's model; an `Embedding` says of which it is.
             namespace, type, language, author: only these; an author is `kind:id`.
             created_from, created_to: only documents made at or after, and at or before; with an offset from UTC.
             where: a filter, asked of the documents' current state; see `octavo.values.filter`.
@@ -155,6 +156,7 @@ class Semantic:
                 `Neighbours.exact` tells what it did.
             without: documents that are not wanted.
             after, wait_seconds, fallback: as in keyword search.
+            told: called with what the query was embedded to, so that nobody has to embed it again.
 
         Raises:
             InvalidInput, InvalidFilter, LimitExceeded: nothing was searched.
@@ -180,7 +182,10 @@ class Semantic:
         )
 
         async def ask(served: Served) -> tuple[Nearest, bool]:
-            question = narrowed(vector=await _vector(served, query))
+            vector = await _vector(served, query)
+            if told is not None:
+                told(Embedding(served.engine.model, vector))
+            question = narrowed(vector=vector)
             return await self._reading(served).find(
                 partial(served.engine.nearest, question),
                 organization,
@@ -219,39 +224,94 @@ class Semantic:
         without = [document, *options.pop("without", ())]
 
         async def ask(served: Served) -> tuple[Neighbours, bool]:
-            of_document, stale = await self._reading(served).find(
-                partial(_held, served.engine, organization, document),
+            mean, stale = await self._mean_of(
+                served,
                 organization,
+                document,
                 wanted=wanted,
                 deadline=began + wait_seconds,
                 fallback=fallback,
             )
-            if not of_document.vectors:
-                raise NotFound(
-                    f"there are no vectors of document {document}",
-                    remedy="pass after= with the position of its write; a document without text has none",
-                )
             # By the same engine: the vectors are of its model.
             same = Semantic(Alone(*served), max_limit=self._max_limit)
-            mean = _mean(of_document.vectors)
             return await same.search(organization, mean, without=without, **options), stale
 
         (found, stale), instead = await self._serving.answered(ask)
         took_ms = (time.monotonic() - began) * 1000
         return msgspec.structs.replace(found, stale=stale, took_ms=took_ms, instead=instead)
 
-    async def embedded(self, text: str) -> tuple[Model, Vector]:
-        """A text as it would be looked for, and whose vector that is.
+    async def embedded(self, query: str | Sequence[float] | Vector) -> Embedding:
+        """A text as it would be looked for, and whose vector that is; a vector is taken for one of that model.
 
         Raises:
             InvalidInput, LimitExceeded; InvalidSetting: there are no vectors. Unavailable: no embedder answers.
         """
 
-        async def ask(served: Served) -> tuple[Model, Vector]:
-            return served.engine.model, await _vector(served, text)
+        async def ask(served: Served) -> Embedding:
+            return Embedding(served.engine.model, await _vector(served, query))
 
         found, _ = await self._serving.answered(ask)
         return found
+
+    async def model(self) -> Model:
+        """Whose vectors are searched; raises `InvalidSetting`, `Unavailable`."""
+
+        async def ask(served: Served) -> Model:
+            return served.engine.model
+
+        found, _ = await self._serving.answered(ask)
+        return found
+
+    async def passages(self, texts: Sequence[str]) -> tuple[Model, Sequence[Vector]]:
+        """Texts as they would be found, and whose vectors those are.
+
+        Raises:
+            InvalidInput: a text that can never be embedded. InvalidSetting, Unavailable: as `embedded`.
+        """
+
+        async def ask(served: Served) -> tuple[Model, Sequence[Vector]]:
+            return served.engine.model, await served.embedder.embed(texts, "passage")
+
+        found, _ = await self._serving.answered(ask)
+        return found
+
+    async def of_document(
+        self,
+        organization: UUID,
+        document: UUID,
+        *,
+        after: Position | str | None = None,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> Embedding:
+        """The mean of the vectors of a document's passages, and whose it is.
+
+        Raises:
+            NotFound: the engine holds no passages of the document (yet). PositionTimeout, InvalidSetting, Unavailable.
+        """
+        deadline, wanted = time.monotonic() + wait_seconds, wanted_position(after)
+
+        async def ask(served: Served) -> Embedding:
+            mean, _ = await self._mean_of(
+                served, organization, document, wanted=wanted, deadline=deadline, fallback="error"
+            )
+            return Embedding(served.engine.model, mean)
+
+        found, _ = await self._serving.answered(ask)
+        return found
+
+    async def _mean_of(
+        self, served: Served, organization: UUID, document: UUID, **reading: Any
+    ) -> tuple[Vector, bool]:
+        """The mean of what an engine holds of a document, and whether that is stale."""
+        of_document, stale = await self._reading(served).find(
+            partial(_held, served.engine, organization, document), organization, **reading
+        )
+        if not of_document.vectors:
+            raise NotFound(
+                f"there are no vectors of document {document}",
+                remedy="pass after= with the position of its write; a document without text has none",
+            )
+        return _mean(of_document.vectors), stale
 
     def _reading(self, served: Served) -> Reading:
         return Reading("semantic search", served.engine, moved=self._moved, skips=self._skips)
@@ -283,8 +343,15 @@ class Semantic:
         )
 
 
-async def _vector(served: Served, query: str | Sequence[float] | Vector) -> Vector:
+async def _vector(served: Served, query: str | Sequence[float] | Vector | Embedding) -> Vector:
     """What is looked for as a vector of length 1."""
+    if isinstance(query, Embedding):
+        if query.model != served.engine.model:
+            raise InvalidInput(
+                f"the vector is of {query.model.key}, and what is searched is of {served.engine.model.key}",
+                remedy="embed anew what it is the vector of",
+            )
+        query = query.vector
     if not isinstance(query, str):
         return _given(query, served.engine.model.dimensions)
     if not query.strip():

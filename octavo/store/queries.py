@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from octavo.postgres.pool import Row, Runner
 from octavo.postgres.statements import load
-from octavo.roles.embedder import Model
+from octavo.roles.embedder import Embedding, Model
 from octavo.store.scope import Scope
 from octavo.values.actor import Actor
 from octavo.values.query import Consent, RememberedQuery, days_of
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from octavo.roles.embedder import Vector
 
 _sql = load("octavo.store", "queries.sql")
-
-# A vector, and whose it is.
-Embedded = tuple[Model, "Vector"]
 
 # Queries that are compared with one: the newest.
 COMPARED = 20_000
@@ -52,7 +49,7 @@ async def may_remember(scope: Scope, actor: Actor) -> bool:
 
 
 async def remember(
-    scope: Scope, actor: Actor, text: str, *, mode: str, found: int, vector: Embedded | None
+    scope: Scope, actor: Actor, text: str, *, mode: str, found: int, vector: Embedding | None
 ) -> None:
     """Keep a query; does nothing without consent."""
     model, numbers = vector or (None, None)

@@ -7,6 +7,7 @@ import logging
 from uuid import UUID
 
 from octavo.errors import InvalidInput, InvalidSetting, OctavoError
+from octavo.roles.embedder import Embedding
 from octavo.search.semantic import Semantic
 from octavo.store import queries
 from octavo.store.scope import Scope
@@ -89,18 +90,23 @@ class Queries:
         scope = await self._bind()
         return await queries.erase(scope, _actor(scope, actor))
 
-    async def remember(self, text: str, mode: str, found: int) -> None:
-        """Keep a query if its actor allowed it. Never fails a search: what cannot be kept is told in the log."""
+    async def remember(self, text: str, mode: str, found: int, embedding: Embedding | None = None) -> None:
+        """Keep a query if its actor allowed it. Never fails a search: what cannot be kept is told in the log.
+
+        Args:
+            mode, found: how it was searched, and hits of its first page.
+            embedding: what the search made of the text; None: it is embedded now, if vectors are on.
+        """
         scope = await self._bind()
         actor = scope.origin.actor
         try:
             if await queries.may_remember(scope, actor):
-                vector = await self._vector(text)
+                vector = embedding or await self._vector(text)
                 await queries.remember(scope, actor, text, mode=mode, found=found, vector=vector)
         except OctavoError as error:
             log.warning("a query could not be kept: %s", error)
 
-    async def _vector(self, text: str) -> queries.Embedded | None:
+    async def _vector(self, text: str) -> Embedding | None:
         try:
             return await self._semantic.embedded(text)
         except InvalidSetting:

@@ -23,6 +23,7 @@ from octavo.operations.progress import Progress as Told
 from octavo.operations.progress import silent
 from octavo.postgres.pool import Pool
 from octavo.roles.blobs import Blobs
+from octavo.roles.embedder import Embedding
 from octavo.search.hybrid import Asked, Hybrid, Mode, refuse
 from octavo.search.query import Fallback, Hits, Search
 from octavo.search.semantic import Semantic
@@ -47,6 +48,7 @@ from octavo.workspace.runs import Runs
 from octavo.workspace.schedules import Schedules
 from octavo.workspace.synonyms import SynonymSets
 from octavo.workspace.templates import Templates
+from octavo.workspace.topics import Topics
 from octavo.workspace.transactions import UnitOfWork, unit_of_work
 from octavo.workspace.triggers import Triggers
 
@@ -127,6 +129,11 @@ class Workspace:
         return Models(self._bind, self._parts.pool, self._parts.blobs, self._parts.models)
 
     @property
+    def topics(self) -> Topics:
+        """What the organization's documents are about: topics of models, with words, vectors and documents."""
+        return Topics(self._bind, self._parts.pool, self._parts.semantic, self._hybrid)
+
+    @property
     def runs(self) -> Runs:
         """The organization's runs."""
         return Runs(self._bind, self._parts.wakeup)
@@ -144,7 +151,7 @@ class Workspace:
     @property
     def triggers(self) -> Triggers:
         """What starts the organization's pipelines when documents arrive or change."""
-        return Triggers(self._bind)
+        return Triggers(self._bind, self._parts.pool)
 
     @property
     def _parts(self) -> Parts:
@@ -222,6 +229,7 @@ class Workspace:
             InvalidSetting: `mode` needs vectors, and they are switched off.
         """
         scope = await self._bind()
+        embedded: list[Embedding] = []
         options: dict[str, Any] = {
             "namespace": scope.namespace,
             "type": type,
@@ -246,10 +254,12 @@ class Workspace:
             refuse(mode, order=order, fuzzy=fuzzy)
             least = -1.0 if least_similarity is None else least_similarity
             narrowed: dict[str, Any] = {"exact": exact, "least_similarity": least, "language": language}
-            asked = Asked(organization=scope.organization, text=text, **narrowed, **options)
+            asked = Asked(
+                organization=scope.organization, text=text, told=embedded.append, **narrowed, **options
+            )
             found = await self._hybrid.search(mode, asked)
         if remember and cursor is None:
-            await self.queries.remember(text, mode, len(found.hits))
+            await self.queries.remember(text, mode, len(found.hits), embedded[-1] if embedded else None)
         return found
 
     async def suggest(

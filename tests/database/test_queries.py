@@ -12,6 +12,7 @@ from octavo.errors import InvalidInput, InvalidSetting
 from octavo.postgres.server import Server
 from octavo.workspace import Workspace
 from tests.databases import administrator, migrated_database
+from tests.embedding_server import EmbeddingServer, embedding_server
 from tests.engines_open import again, name_of
 
 
@@ -164,3 +165,28 @@ async def test_without_vectors_the_words_are_kept_alone(server: Server) -> None:
         assert (kept.text, kept.model) == ("money", None)
         with pytest.raises(InvalidSetting):
             await plain.queries.similar("money")
+
+
+@pytest.fixture(scope="module")
+async def counted(server: Server) -> AsyncIterator[tuple[EmbeddingServer, octavo.Octavo]]:
+    """A database whose embedder counts what it is asked."""
+    with embedding_server() as endpoint:
+        options = {"vectors": "postgres", "embedder": endpoint.embedder}
+        async with migrated_database(server) as name, again(server, name, **options) as db:
+            yield endpoint, db
+
+
+@pytest.mark.parametrize("mode", ["keyword", "semantic", "hybrid"])
+async def test_a_query_that_is_kept_is_embedded_once(
+    counted: tuple[EmbeddingServer, octavo.Octavo], mode: str
+) -> None:
+    endpoint, db = counted
+    actor = db.default.acting(f"user:{mode}")
+    await actor.queries.allow()
+    before = len(endpoint.asked)
+
+    await actor.search(f"money {mode}", mode=mode, remember=True)  # type: ignore[arg-type]  # one of the modes
+
+    [kept] = await actor.queries.list(actor=f"user:{mode}")
+    assert endpoint.asked[before:] == [[f"money {mode}"]]
+    assert (kept.text, kept.model) == (f"money {mode}", "words@1")

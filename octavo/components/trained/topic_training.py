@@ -36,6 +36,7 @@ class TopicFigures(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         coherence: how much more often the ten best words of a topic stand in one text than by chance, from -1 to 1:
             the mean of normalized pointwise mutual information over pairs and topics (Bouma, 2009).
+        coherence_by_topic: the same of each topic.
         chance: the same of as many words drawn evenly from the vocabulary: what topics of any words would have.
         covered: the share of the texts that have a word of a topic.
         words: the ten best words of each topic.
@@ -44,6 +45,7 @@ class TopicFigures(msgspec.Struct, frozen=True, kw_only=True):
     topics: int
     texts: int
     coherence: float
+    coherence_by_topic: list[float]
     chance: float
     covered: float
     words: list[list[str]]
@@ -123,13 +125,15 @@ def _figures(model: TopicModel, texts: Sequence[str]) -> TopicFigures:
     places = {word: place for place, word in enumerate(model.words.words)}
     has = (model.words.counts([text[:LOOKED_AT] for text in texts]) > 0).astype("float32").tocsc()
     any_words = numpy.linspace(0, len(places) - 1, count * _TOLD_WORDS).astype(int)
+    coherence = [_coherence(has, [places[word] for word in words]) for words in best]
     # Neighbours in the alphabet belong together, so a draw takes every n-th.
     drawn = [any_words[topic::count].tolist() for topic in range(count)]
     known = (model.words.counts(texts) @ model.topics.T > 0).any(axis=1)
     return TopicFigures(
         topics=count,
         texts=len(texts),
-        coherence=_mean([_coherence(has, [places[word] for word in words]) for words in best]),
+        coherence=_mean(coherence),
+        coherence_by_topic=[round(one, 6) for one in coherence],
         chance=_mean([_coherence(has, words) for words in drawn]),
         covered=round(float(numpy.asarray(known).mean()), 6),
         words=best,

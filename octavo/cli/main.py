@@ -37,6 +37,7 @@ from octavo.cli import (
     types,
     worker,
 )
+from octavo.cli.narrow import narrowed
 from octavo.cli.session import Session
 from octavo.errors import InvalidInput, OctavoError
 
@@ -112,7 +113,7 @@ def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed with one line on stderr, 2 wrong usage."""
     sys.path.insert(0, "")  # the models of --types and OCTAVO_TYPES lie where the command is given
     try:
-        app()
+        narrowed(app, sys.argv[1:])()
     except OctavoError as error:
         typer.echo(f"octavo: {_one_line(str(error))}", err=True)
         sys.exit(2 if type(error) is InvalidInput and error.fields.get("usage") else 1)

@@ -110,19 +110,40 @@ def repair(
 
 @group.command()
 def rebuild(
-    context: typer.Context, role: Role, url: OneUrl = None, timeout: Timeout = 600.0, as_json: Json = False
+    context: typer.Context,
+    role: Role,
+    url: OneUrl = None,
+    keep: Annotated[
+        float,
+        typer.Option("--keep", metavar="HOURS", help="How long the engine before is kept up to date.", min=0),
+    ] = 1.0,
+    keep_for_good: KeepForGood = False,
+    as_json: Json = False,
 ) -> None:
-    """Tell an engine of every document anew, in its place and while it serves, and verify.
+    """Make an engine anew while it serves, and verify: beside the one that serves, where there is room, then switch.
 
-    Example: [dim]octavo engines rebuild search[/]
+    May be broken off at any point and given again: it goes on where it was.
+
+    Examples: [dim]octavo engines rebuild search[/]
+
+    [dim]octavo engines rebuild vectors --keep 24[/]
     """
     done = run(
         lambda: _with(
-            context, lambda db, told: db.engines.rebuild(role, url, timeout_seconds=timeout, progress=told)
+            context,
+            lambda db, told: db.engines.rebuild(
+                role, url, keep_seconds=None if keep_for_good else keep * 3600, progress=told
+            ),
         )
     )
     if not as_json:
         console.print(f"{done.documents:,} {_things(role)} told anew")
+        if done.before is not None:
+            console.print(
+                f"{escape(role)} is served by {escape(done.verification.url)} [dim]and {escape(done.before)} is kept:"
+                f" octavo engines demote {escape(role)}[/]",
+                soft_wrap=True,
+            )
     _show_verification(done.verification, done.as_dict(), as_json=as_json)
 
 

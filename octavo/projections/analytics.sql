@@ -16,6 +16,18 @@ FROM octavo.event
 WHERE (epoch, position_xid, id) <= ($1::integer, $2::xid8, $3::bigint)
 GROUP BY organization_id, day
 
+-- name: logged
+-- scope: system
+-- $1 organization; of events: $2 epochs, $3 xids, $4 ids. Those that the log has.
+SELECT event.epoch, event.id, event.recorded_at
+FROM unnest($2::integer [], $3::xid8 [], $4::bigint []) AS wanted (epoch, position_xid, id)
+INNER JOIN octavo.event AS event
+    ON
+        event.organization_id = $1
+        AND event.epoch = wanted.epoch
+        AND event.position_xid = wanted.position_xid
+        AND event.id = wanted.id
+
 -- name: retaining
 -- scope: system
 -- Organizations that let events of their own streams go, and the newest day that some are gone of.

@@ -25,6 +25,8 @@ _sql = load("octavo.projections", "catalogue.sql")
 
 State = Literal["building", "live", "kept", "retired"]
 KEEP_SECONDS = 24 * 3600.0
+# A rebuild that was broken off longer ago begins anew.
+RESUME_SECONDS = 24 * 3600.0
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +108,17 @@ async def switch(system: Pool, role: str, url: str, keep_seconds: float | None) 
 async def note_equal(system: Pool, role: str, url: str, position: Position, documents: int) -> None:
     """Note that an engine was found equal to the record."""
     await system.execute(_sql.equal, role, url, str(position), documents)
+
+
+async def rebuilt(system: Pool, role: str, url: str) -> str | None:
+    """How far a rebuild of an engine had come that was broken off in the last day; None when none was."""
+    row = await system.fetchrow(_sql.rebuilt, role, url, RESUME_SECONDS)
+    return None if row is None else row["rebuilt_to"]
+
+
+async def note_rebuilt(system: Pool, role: str, url: str, to: str | None) -> None:
+    """Note how far an engine is rebuilt in its place; None: all of it."""
+    await system.execute(_sql.note_rebuilt, role, url, to)
 
 
 async def retire(system: Pool, role: str, url: str) -> None:

@@ -50,6 +50,19 @@ UPDATE octavo.engine
 SET equal_at = clock_timestamp(), equal_position = $3, equal_documents = $4
 WHERE role = $1 AND url = $2
 
+-- name: rebuilt
+-- scope: system
+-- $1 role, $2 URL, $3 the longest time in seconds since it was noted.
+SELECT rebuilt_to FROM octavo.engine
+WHERE role = $1 AND url = $2 AND rebuilt_at > clock_timestamp() - make_interval(secs => $3::float8)
+
+-- name: note_rebuilt
+-- scope: system
+-- $1 role, $2 URL, $3 how far it is rebuilt, null when all of it is.
+UPDATE octavo.engine
+SET rebuilt_to = $3, rebuilt_at = CASE WHEN $3::text IS NOT NULL THEN clock_timestamp() END
+WHERE role = $1 AND url = $2
+
 -- name: retire
 -- scope: system
 -- $1 role, $2 URL. The one that serves is never retired.

@@ -10,7 +10,7 @@ import msgspec
 
 from octavo.errors import InvalidSetting
 from octavo.projections.days import Difference, compared
-from octavo.projections.folds import FoldProjection
+from octavo.projections.rebuild import rebuild
 from octavo.projections.roster import Place, Roster
 from octavo.projections.serving_analytics import ROLE
 from octavo.roles.analytics import AnalyticsEngine, Parked
@@ -72,12 +72,12 @@ class Facts:
         )
 
     async def rebuild(self) -> None:
-        """Empty the engine; it is filled again from the log, while answers lack what is not there yet.
+        """Fold the log anew from its start, while the engine serves; see `Engines.rebuild`.
 
-        What the log does not hold any more, since an organization lets old events go, is not counted again.
+        Facts of events that the log does not hold any more, since an organization lets old ones go, stay.
         """
-        place, _ = self._place, self._roster.record.system  # one of them says what is missing
-        await cast("FoldProjection", place.projection).rebuild()
+        _ = self._place, self._roster.record.system  # one of them says what is missing
+        await rebuild(self._roster, ROLE)
 
     async def parked(self, organization: UUID | None = None) -> Sequence[Parked]:
         """Events no fact could be made of; 1,000 at most."""

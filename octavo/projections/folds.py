@@ -58,7 +58,7 @@ class FoldProjection:
         self.rate = Rate()
         self._feed = feed
         self._engine = engine
-        self._derive = derive
+        self.derive = derive
         self._pause = pause_seconds
         self._at_once = at_once
         self._cursor: Cursor | None = None
@@ -106,7 +106,7 @@ class FoldProjection:
         while True:
             batch = await feed.read(after, self._at_once)
             events = [event for event in batch.events if event.position <= until]
-            await self.deliver(await self._derive(events))
+            await self.deliver(await self.derive(events))
             told, after = told + len(events), batch.cursor
             if batch.is_last or len(events) < len(batch.events):
                 return told
@@ -139,7 +139,7 @@ class FoldProjection:
         if not batch.events:
             self._cursor = None  # somebody may empty the engine meanwhile, in whichever process
             return False
-        derived = await self._derive(batch.events)
+        derived = await self.derive(batch.events)
         parked = [one for one in derived if isinstance(one, Parked)]
         after = msgspec.structs.replace(before, position=batch.cursor)
         await self._engine.apply([one for one in derived if isinstance(one, Fact)], parked, before, after)

@@ -74,9 +74,41 @@ async def promote(
     known = roster.role(role)
     url = known.address(url)
     await roster.look()
+    url = roster.spelt(role, url)
+    if url == roster.place(role).url:
+        raise InvalidInput(
+            f"{role} is served by {url} already",
+            remedy="see `octavo engines list`; `octavo engines rebuild` makes it anew",
+        )
+    return await move(
+        roster,
+        role,
+        url,
+        keep_seconds=keep_seconds,
+        accept_parked=accept_parked,
+        timeout_seconds=timeout_seconds,
+        progress=progress,
+    )
+
+
+async def move(
+    roster: Roster,
+    role: str,
+    url: str,
+    *,
+    keep_seconds: float | None,
+    accept_parked: bool = False,
+    is_anew: bool = False,
+    timeout_seconds: float | None = None,
+    progress: Progress = silent,
+) -> Promotion:
+    """What `promote` does, for a URL as the catalogue keeps it.
+
+    Args:
+        is_anew: the engine that serves is made anew by it: what it holds otherwise is what is mended.
+    """
+    known = roster.role(role)
     before = roster.place(role)
-    if url == before.url:
-        raise InvalidInput(f"{role} is served by {url} already", remedy="see `octavo engines list`")
     _demand_own_place(roster, role, url)
     async with opened(known.build(url)) as asked:
         await asked.position()  # one that does not answer comes into no catalogue
@@ -85,7 +117,7 @@ async def promote(
     tending = tended(roster, roster.place(role, url), timeout_seconds=timeout_seconds, progress=progress)
     await tending.catch_up()
     verification = await _shown_equal(tending)
-    await tending.take_over(before, verification, accept_parked=accept_parked)
+    await tending.take_over(before, verification, accept_parked=accept_parked, is_anew=is_anew)
     # Who reads one engine and then the other must not go back in time: all that the old one can have by now.
     await tending.catch_up()
     await catalogue.switch(roster.record.system, role, url, keep_seconds)
@@ -105,7 +137,7 @@ async def demote(roster: Roster, role: str, **options: Any) -> Promotion:
     kept = [one for one in roster.entries if one.role == role and one.state == "kept"]
     if not kept:
         raise InvalidInput(f"no engine that served {role} is kept", remedy="promote one by its URL")
-    return await promote(roster, role, max(kept, key=_since).url, **options)
+    return await move(roster, role, max(kept, key=_since).url, **{"keep_seconds": KEEP_SECONDS, **options})
 
 
 async def retire(roster: Roster, role: str, url: str, *, forget: bool = False) -> None:
@@ -119,7 +151,8 @@ async def retire(roster: Roster, role: str, url: str, *, forget: bool = False) -
         Unavailable: it cannot be emptied now; it is tried again by upkeep.
     """
     known = roster.role(role)
-    url = known.address(url)
+    await roster.look()
+    url = roster.spelt(role, known.address(url))
     await catalogue.retire(roster.record.system, role, url)
     await roster.look()
     if not forget:

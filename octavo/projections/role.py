@@ -33,6 +33,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
         build: the engine behind such a URL; raises `InvalidSetting` and `MissingExtra`, and connects to nothing.
         lease: what only the process that fills the engine has.
         project: what fills it.
+        has_room: whether an engine can be built beside the one of a URL, and then takes its place.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     build: Callable[[str], Engine]
     lease: Callable[[str], str]
     project: Callable[[Pool, Feed, Any], EngineProjection]
+    has_room: Callable[[str], bool]
 
 
 @contextlib.asynccontextmanager

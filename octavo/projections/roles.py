@@ -55,6 +55,7 @@ def roles(record: Record, settings: Settings, embedders: Embedders | None = None
             build=lambda url: search.search_engine(url, record, logins),
             lease=search.lease_name,
             project=SearchProjection,
+            has_room=search.has_room,
         ),
     }
     if embedders is not None and settings.vectors != vectors.OFF:
@@ -78,6 +79,7 @@ def _analytics(record: Record, settings: Settings, logins: Logins) -> Role:
         build=lambda url: analytics.analytics_engine(url, record, logins),
         lease=analytics.lease_name,
         project=project,
+        has_room=analytics.has_room,
     )
 
 
@@ -103,4 +105,5 @@ def _vectors(record: Record, settings: Settings, logins: Logins, embedders: Embe
         build=build,
         lease=vectors.lease_name,
         project=project,
+        has_room=lambda _: True,
     )

@@ -24,10 +24,13 @@ from octavo.projections.catalogue import Entry
 from octavo.projections.role import Engine, EngineProjection, Role, close
 from octavo.projections.runner import Runner
 from octavo.projections.runners import Runners
+from octavo.values.numbered import parted
 
 log = logging.getLogger("octavo.engines")
 
 LOOK_SECONDS = 1.0
+# Which of several engines of one place is meant when it is named without its number.
+_STATES = ("live", "building", "kept", "retired")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -129,16 +132,26 @@ class Roster:
     def place(self, role: str, url: str | None = None) -> Place:
         """An engine of a role, the one that serves it if none is named.
 
+        Args:
+            url: one without a number also means the engine that was built anew in its place.
+
         Raises:
             InvalidInput: there is no such role, or no such engine in the catalogue.
         """
         known = self.role(role)
         if url is None:
             return self._live[role]
-        found = self._places.get((role, known.address(url)))
+        found = self._places.get((role, self.spelt(role, known.address(url))))
         if found is None:
             raise InvalidInput(f"{role} has no engine {url}", remedy="see `octavo engines list`")
         return found
+
+    def spelt(self, role: str, url: str) -> str:
+        """The URL of the engine that is meant: of one that was built anew, the number is seldom written."""
+        same = [one for one in self.entries if one.role == role and parted(one.url)[0] == url]
+        if not same or any(one.url == url for one in same):
+            return url
+        return min(same, key=lambda one: _STATES.index(one.state)).url
 
     def found(self, role: str, url: str) -> Place | None:
         """An engine of the catalogue, by the URL that is kept there; None when it is not in use here."""
@@ -242,6 +255,6 @@ class Roster:
     def differs(self, role: str) -> str | None:
         """The URL that the setting names, if another engine serves; None when they agree."""
         known = self.roles[role]
-        if not known.setting or known.address(known.setting) == self._live[role].url:
+        if not known.setting or known.address(known.setting) == parted(self._live[role].url)[0]:
             return None
         return known.address(known.setting)

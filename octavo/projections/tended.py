@@ -39,8 +39,10 @@ class Tended(Protocol):
         """Try once more what it could not take."""
         ...
 
-    async def take_over(self, before: Place, verification: Verification, *, accept_parked: bool) -> None:
-        """See that nothing is lost when it serves instead of another one; raises `Conflict`."""
+    async def take_over(
+        self, before: Place, verification: Verification, *, accept_parked: bool, is_anew: bool
+    ) -> None:
+        """See that nothing is lost when it serves instead of another one, or as that one anew; raises `Conflict`."""
         ...
 
 

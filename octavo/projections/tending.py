@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, cast
+from uuid import UUID
 
 import msgspec
 
-from octavo.errors import Conflict
+from octavo.errors import Conflict, StorageFault, Unavailable
 from octavo.postgres.pool import Pool
 from octavo.projections import catalogue, comparing, heads
 from octavo.projections.documents import DocumentProjection
@@ -72,7 +73,9 @@ class Tending:
         """Fill the engine if it is empty, and bring it to the end of the log as it is now."""
         await self._reaching.catch_up()
 
-    async def take_over(self, before: Place, verification: Verification, *, accept_parked: bool) -> None:
+    async def take_over(
+        self, before: Place, verification: Verification, *, accept_parked: bool, is_anew: bool
+    ) -> None:
         """See that nothing is lost when this engine serves instead of another one.
 
         Raises:
@@ -81,7 +84,12 @@ class Tending:
         parked = verification.total.parked
         if accept_parked or not parked:
             return
-        held = len(await _documents_in(before).parked())
+        try:
+            held = len(await _documents_in(before).parked())
+        except (Unavailable, StorageFault):
+            if is_anew:  # it answers nobody: whatever is held now is more
+                return
+            raise
         if parked > held:
             raise Conflict(
                 f"{self.place.url} cannot take {parked} documents, {parked - held} more than the engine that serves",
@@ -107,15 +115,21 @@ class Tending:
                 return Repaired(repaired, verification)
 
     async def rebuild(self) -> Repaired:
-        """Tell the engine of every document anew, then remove what the record does not know."""
+        """Tell the engine of every document anew, then remove what the record does not know.
+
+        In its place: what is right stays until the same is written again, in one commit of the engine. One that was
+        broken off goes on where it was.
+        """
         await self.catch_up()
-        told, after = 0, NO_DOCUMENT
-        _, total = await comparing.scanned(self._system, None)
+        after = await self._rebuilt_to()
+        told, total = await comparing.scanned(self._system, after)
         while keys := await comparing.live_keys(self._system, after, heads.DOCUMENTS_AT_ONCE):
             await self._projection.refresh(keys)
             told, after = told + len(keys), keys[-1]
+            await self._note_rebuilt(after)
             self._progress("telling of every document", told, max(told, total))
         repaired = await self.repair()
+        await self._note_rebuilt(None)
         return Repaired(told + repaired.documents, repaired.verification)
 
     async def retry(self) -> Retried:
@@ -123,6 +137,17 @@ class Tending:
         before = await self._projection.parked()
         parked = await self._projection.refresh([(one.organization, one.id) for one in before])
         return Retried(len(before) - len(parked), parked)
+
+    async def _rebuilt_to(self) -> heads.Key:
+        noted = await catalogue.rebuilt(self._system, self.place.role.name, self.place.url)
+        if noted is None:
+            return NO_DOCUMENT
+        organization, id = noted.split(" ")
+        return UUID(organization), UUID(id)
+
+    async def _note_rebuilt(self, key: heads.Key | None) -> None:
+        noted = None if key is None else f"{key[0]} {key[1]}"
+        await catalogue.note_rebuilt(self._system, self.place.role.name, self.place.url, noted)
 
     async def _mend(self) -> int:
         """Tell the engine of what differs; returns how many documents."""

@@ -1,8 +1,9 @@
 """What is done to one engine of facts: folded, compared with the log, mended, folded anew.
 
-A fold cannot make a fact of what there is now, only of the event. So what differs is mended by forgetting the
-organization and folding its events again: until that is done its answers lack what is not there yet. To fold anew
-without any lack, promote another place: it is folded beside, compared, and switched to.
+A fold cannot make a fact of what there is now, only of the event. An engine with commits is mended where it is, and
+nothing right is missing meanwhile (`mending`). In another one what differs is mended by forgetting the organization
+and folding its events again: until that is done its answers lack what is not there yet. It is made anew without any
+lack by `rebuild`, which folds the log beside it.
 """
 
 from __future__ import annotations
@@ -20,17 +21,20 @@ from octavo.feed.reader import Feed
 from octavo.projections import catalogue, days
 from octavo.projections.days import Compared, Key
 from octavo.projections.folds import FoldProjection
+from octavo.projections.mending import Mending
 from octavo.projections.reaching import Reaching
 from octavo.projections.roster import Place, Roster
 from octavo.projections.tending import Repaired, Retried
 from octavo.projections.verify import LISTED, Count, Progress, Verification, silent
-from octavo.roles.analytics import AnalyticsEngine, Fact, Query, Sum
+from octavo.roles.analytics import AnalyticsEngine, Fact, Mendable, Query, Sum
 from octavo.roles.analytics import Place as After
-from octavo.values.position import Position
+from octavo.values.position import START, Position, parse
 
 FACTS_AT_ONCE = 2_000
 # An hour may be counted again while it is looked at: what differs must do so every time.
 LOOKS = 3
+# Steps of a rebuild in place.
+_ADDING, _ADDED = "adding", "added"
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -95,15 +99,18 @@ class FactTending:
         return verification
 
     async def repair(self) -> Repaired:
-        """Forget the organizations of which something differs, fold their events again, and verify.
+        """Mend what differs, or forget the organizations of which something does and fold their events again; verify.
 
         Raises:
-            Conflict: one of them has facts of events that it let go, which nothing could bring back.
+            Conflict: one that would be forgotten has facts of events that it let go, which nothing could bring back.
         """
         await self.catch_up()
         found = await days.compared(self._system, self._engine, (await self._engine.position()).position)
+        unrolled = await self._unrolled()
+        if isinstance(self._engine, Mendable):
+            return Repaired(await self._mend(found, unrolled), await self.verify())
         differing = {one.organization for one in found.differences if not one.kept}
-        differing |= {organization for organization, _ in await self._unrolled()}
+        differing |= {organization for organization, _ in unrolled}
         if lost := differing & {one.organization for one in found.differences if one.kept}:
             raise Conflict(
                 f"organization {min(lost)} has facts of events that the log does not hold any more",
@@ -115,7 +122,10 @@ class FactTending:
         return Repaired(told, await self.verify())
 
     async def rebuild(self) -> Repaired:
-        """Empty the engine, fold the log from its start, and verify."""
+        """Fold the log anew from its start, and verify: where it is, or of an engine without commits emptied before."""
+        if isinstance(self._engine, Mendable):
+            told = await self._make_anew(self._mending(self._engine))
+            return Repaired(told, await self.verify())
         await self._projection.rebuild()
         verification = await self.verify()
         return Repaired(verification.total.documents, verification)
@@ -125,7 +135,9 @@ class FactTending:
         parked = await self._engine.parked()
         return Retried(0, parked)
 
-    async def take_over(self, before: Place, verification: Verification, *, accept_parked: bool) -> None:
+    async def take_over(
+        self, before: Place, verification: Verification, *, accept_parked: bool, is_anew: bool
+    ) -> None:
         """Hold what the engine that serves holds: also facts of events that the log has let go.
 
         Raises:
@@ -135,7 +147,7 @@ class FactTending:
         serves = cast("AnalyticsEngine", before.engine)
         try:
             await self._carry_over(serves)
-            differing = await self._unlike(serves)
+            differing = [] if is_anew else await self._unlike(serves)
         except Unavailable:
             if accept_parked:
                 return
@@ -178,14 +190,66 @@ class FactTending:
             found &= set(await self._engine.unrolled())
         return found
 
+    async def _mend(self, found: Compared, unrolled: Collection[Key]) -> int:
+        """Make right what differs, where it is; returns how many events were told again."""
+        mending, told = self._mending(cast("Mendable", self._engine)), 0
+        differing = [one for one in found.differences if not one.kept]
+        until = (await self._engine.position()).position
+        for organization in sorted({one.organization for one in differing if one.log}):
+            async for events, _ in mending.add(self._feed(organization), until):
+                told += events
+        await self._remove_strangers(mending)
+        for organization, day in unrolled:
+            await cast("Mendable", self._engine).roll(organization, day)
+        return told
+
+    async def _make_anew(self, mending: Mending) -> int:
+        """Tell the engine of every event, and add everything up anew; goes on where it was broken off."""
+        await self.catch_up()
+        until, told = (await self._engine.position()).position, 0
+        step, after = await self._rebuilt_to()
+        if step == _ADDING:
+            async for events, position in mending.add(self._feed(), until, after):
+                told += events
+                await self._note_rebuilt(f"{_ADDING} {position}")
+                self._progress("telling of every event", min(position.id, until.id), until.id)
+            await self._remove_strangers(mending)
+            await self._note_rebuilt(f"{_ADDED} {until}")
+        async for done, known in mending.add_up():
+            self._progress("adding up days", done, known)
+        await self._note_rebuilt(None)
+        return told
+
+    async def _remove_strangers(self, mending: Mending) -> None:
+        found = await days.compared(self._system, self._engine, (await self._engine.position()).position)
+        for one in found.differences:
+            if not one.kept:
+                await mending.remove_strangers(self._feed(), one.organization, one.day)
+
+    async def _rebuilt_to(self) -> tuple[str, Position]:
+        noted = await catalogue.rebuilt(self._system, self.place.role.name, self.place.url)
+        if noted is None:
+            return _ADDING, START
+        step, position = noted.split(" ")
+        return step, parse(position)
+
+    async def _note_rebuilt(self, to: str | None) -> None:
+        await catalogue.note_rebuilt(self._system, self.place.role.name, self.place.url, to)
+
+    def _mending(self, engine: Mendable) -> Mending:
+        return Mending(self._system, engine, self._projection.derive)
+
+    def _feed(self, organization: UUID | None = None) -> Feed:
+        record = self._roster.record
+        pool = self._system if organization is None else record.app
+        return Feed(pool, self._roster.wakeup, organization, shard=record.shard)
+
     async def _fold_anew(self, organization: UUID) -> int:
         await self._engine.erase(organization)
         # Whoever folds may have had a load under way: it is in, as far as it was not forgotten, when this is reached.
         await self.catch_up()
         until = (await self._engine.position()).position
-        record = self._roster.record
-        feed = Feed(record.app, self._roster.wakeup, organization, shard=record.shard)
-        return await self._projection.fold_again(feed, until)
+        return await self._projection.fold_again(self._feed(organization), until)
 
     async def _tell_of_the_fold(self, to: Position) -> None:
         reached = (await self._engine.position()).position

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 import msgspec
@@ -224,6 +224,44 @@ class FactEngine(ComparableFacts, Protocol):
 
     async def reset(self) -> Cursor:
         """Forget everything and begin a new generation, to be filled from the start of the log."""
+        ...
+
+
+class FactKey(msgspec.Struct, frozen=True):
+    """Which fact of an organization: by its time and its place in the log; and when it was recorded."""
+
+    time: datetime
+    position: Position
+    recorded_at: datetime
+
+
+@runtime_checkable
+class Mendable(Protocol):
+    """Of an engine with commits: facts and rollups are made right where they are.
+
+    Nothing that is right is missing meanwhile. The cursor stays; whoever folds may go on.
+    """
+
+    async def mend(self, facts: Sequence[Fact], parked: Sequence[Parked]) -> None:
+        """Add the facts that are missing, and correct those that are held otherwise, without their rollups."""
+        ...
+
+    async def recorded(
+        self, organization: UUID, day: date, after: FactKey | None, limit: int
+    ) -> Sequence[FactKey]:
+        """Facts that were recorded on a day in UTC, in an order of the engine, behind one of them."""
+        ...
+
+    async def forget(self, organization: UUID, keys: Sequence[FactKey]) -> None:
+        """Forget facts, and add the days they are of up anew, in one commit."""
+        ...
+
+    async def days(self, after: tuple[UUID, date] | None, limit: int) -> Sequence[tuple[UUID, date]]:
+        """Organizations and days in UTC of which there are facts or rollups, in order, behind one of them."""
+        ...
+
+    async def roll(self, organization: UUID, day: date) -> None:
+        """Make the rollups of a day anew of its facts, in one commit."""
         ...
 
 

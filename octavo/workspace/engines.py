@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 
-from octavo.projections import promote
+from octavo.projections import promote, rebuild
 from octavo.projections.catalogue import KEEP_SECONDS, State
 from octavo.projections.promote import Promotion
+from octavo.projections.rebuild import KEEP_SECONDS as REBUILT_KEEP_SECONDS
+from octavo.projections.rebuild import Rebuilt
 from octavo.projections.roster import Place, Roster
 from octavo.projections.runner import Status
 from octavo.projections.tended import Tended, tended
@@ -58,8 +60,8 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Engines:
     """The engines of a database. All calls but `list` need the role that serves all organizations.
 
-    None of them fails or delays a read: an engine that serves is never emptied, but for `repair` and `rebuild` of
-    analytics, which cannot make a sum of what there is now: they forget what they fold anew.
+    None of them fails or delays a read: an engine that serves is never emptied, but for `repair` of analytics in
+    ClickHouse, which forgets the organizations that it folds anew.
     """
 
     def __init__(self, roster: Roster) -> None:
@@ -122,7 +124,8 @@ class Engines:
     ) -> Repaired:
         """Tell an engine of every document that differs, remove what it should not hold, and verify.
 
-        Of analytics, the organizations that differ are forgotten and their events folded again.
+        Of analytics, what differs is mended in one commit after the other; in ClickHouse, which has no commits, the
+        organizations that differ are forgotten and their events folded again.
 
         The arguments and errors are those of `verify`.
         """
@@ -133,16 +136,35 @@ class Engines:
         role: str,
         url: str | None = None,
         *,
-        timeout_seconds: float = VERIFY_SECONDS,
+        keep_seconds: float | None = REBUILT_KEEP_SECONDS,
+        timeout_seconds: float | None = None,
         progress: Progress = silent,
-    ) -> Repaired:
-        """Tell an engine of every document anew, remove what it should not hold, and verify.
+    ) -> Rebuilt:
+        """Make an engine anew while it serves: no read fails, or finds less than before.
 
-        In its place and without emptying it, so that nothing that is searched meanwhile is missing. Analytics is
-        emptied and folded from the start of the log: to go without a gap, promote another place. The arguments and
-        errors are those of `verify`.
+        An engine that has room for another one beside it (in the same folder, cluster, server or database) is filled
+        beside, shown equal, and switched to; its URL has a number behind it then, as `tantivy:/index#2`. The keyword
+        search and the analytics of the record itself are made anew where they are, each part in one commit. May be
+        repeated after a kill at any point: it goes on where it was.
+
+        Args:
+            url: which engine of the role; None: the one that serves. Another one is made anew where it is.
+            keep_seconds: how long the engine before is kept up to date, if it was built beside; None: until it is
+                retired.
+            timeout_seconds: for filling it; None: as long as it moves.
+
+        Raises:
+            InvalidInput: no such role or engine. Unavailable: it does not answer. PositionTimeout: it was not filled
+            in time. Conflict: another one is being filled, or the new one is not equal to the record after repairs.
         """
-        return await self._tending(role, url, timeout_seconds, progress).rebuild()
+        return await rebuild.rebuild(
+            self._roster,
+            role,
+            url,
+            keep_seconds=keep_seconds,
+            timeout_seconds=timeout_seconds,
+            progress=progress,
+        )
 
     async def promote(
         self,

@@ -11,6 +11,7 @@ from octavo.engines.analytics.postgres import PostgresAnalytics
 from octavo.postgres.record import Record
 from octavo.roles.analytics import AnalyticsEngine, FactEngine
 from octavo.values.login import Logins
+from octavo.values.numbered import FIRST, numbered, parted
 
 INSIDE, NONE = "postgres", "none"
 # ClickHouse wants few large inserts; a fact is there at most so much later.
@@ -27,7 +28,10 @@ class OpenEngine(AnalyticsEngine, Protocol):
 
 def address(url: str) -> str:
     """The URL as the catalogue keeps it, in one spelling, without a login; raises `InvalidSetting`."""
-    return url if url == INSIDE else address_of(url)
+    if url == INSIDE:
+        return url
+    base, number = parted(url)
+    return numbered(address_of(url if base == INSIDE else base), number)  # which names no engine
 
 
 def analytics_engine(url: str, record: Record, logins: Logins) -> OpenEngine:
@@ -38,7 +42,12 @@ def analytics_engine(url: str, record: Record, logins: Logins) -> OpenEngine:
     """
     if url == INSIDE:
         return PostgresAnalytics(record)
-    return ClickHouseAnalytics(ClickHouseServer(address_of(url), logins), record.shard)
+    return ClickHouseAnalytics(ClickHouseServer(_database(url), logins), record.shard)
+
+
+def has_room(url: str) -> bool:
+    """Whether an engine can be built beside the one of this URL."""
+    return url != INSIDE
 
 
 def pause_seconds(engine: FactEngine) -> float:
@@ -50,5 +59,11 @@ def lease_name(url: str) -> str:
     """What only the process that fills the engine has: each place has its own, however it is spoken to."""
     if url == INSIDE:
         return "analytics"
-    place = address_of(url).partition("://")[2]
+    place = _database(url).partition("://")[2]
     return f"analytics in {hashlib.sha256(place.encode()).hexdigest()[:16]}"
+
+
+def _database(url: str) -> str:
+    """The database of a URL's engine, as a URL without a number: that number is behind the database's name."""
+    base, number = parted(url)
+    return address_of(base) if number == FIRST else address_of(f"{address_of(base)}_{number}")

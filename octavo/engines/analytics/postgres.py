@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 import msgspec
@@ -19,13 +19,14 @@ from octavo.errors import Conflict
 from octavo.postgres.pool import Runner
 from octavo.postgres.record import Record
 from octavo.postgres.statements import load
-from octavo.roles.analytics import Counted, Fact, Parked, Place, Query, Sum, Tally
+from octavo.roles.analytics import Counted, Fact, FactKey, Parked, Place, Query, Sum, Tally
 from octavo.roles.state import Cursor
 from octavo.values.position import Position
 
 _sql = load("octavo.engines.analytics", "postgres.sql")
 
 _ERASED_BYTES = 8
+_EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -114,6 +115,57 @@ class PostgresAnalytics:
             (row["organization_id"], row["day"]) for row in await self._record.system.fetch(_sql.unrolled)
         ]
 
+    async def mend(self, facts: Sequence[Fact], parked: Sequence[Parked]) -> None:
+        """Add what is missing and correct what is otherwise; see the role."""
+        async with self._record.system.transaction() as transaction:
+            await transaction.execute(_sql.lock)
+            if facts:
+                columns = _columns([_fact_row(fact) for fact in facts])
+                await transaction.execute(_sql.unpark, columns[0], columns[2], columns[4])
+                await transaction.execute(_sql.replace_facts, *columns)
+                await transaction.execute(_sql.fold, *columns)
+            if parked:
+                await transaction.execute(_sql.park, *_columns([_parked_row(one) for one in parked]))
+
+    async def recorded(
+        self, organization: UUID, day: date, after: FactKey | None, limit: int
+    ) -> Sequence[FactKey]:
+        """Facts that were recorded on a day."""
+        place = after or FactKey(_EARLIEST, Position(self._record.shard, 0, 0, 0), _EARLIEST)
+        rows = await self._record.system.fetch(
+            _sql.recorded, organization, day, place.time, place.position.epoch, place.position.id, limit
+        )
+        return [
+            FactKey(
+                row["time"],
+                Position(self._record.shard, row["epoch"], row["position_xid"], row["id"]),
+                row["recorded_at"],
+            )
+            for row in rows
+        ]
+
+    async def forget(self, organization: UUID, keys: Sequence[FactKey]) -> None:
+        """Forget facts, and add the days they are of up anew."""
+        days = sorted({key.time.astimezone(UTC).date() for key in keys})
+        rows = [(key.time, key.position.epoch, key.position.id) for key in keys]
+        async with self._record.system.transaction() as transaction:
+            await transaction.execute(_sql.lock)
+            await transaction.execute(_sql.forget_some, organization, *_columns(rows))
+            for day in days:
+                await _roll(transaction, organization, day)
+
+    async def days(self, after: tuple[UUID, date] | None, limit: int) -> Sequence[tuple[UUID, date]]:
+        """Days of which there are facts or rollups."""
+        organization, day = after or (UUID(int=0), date.min)
+        rows = await self._record.system.fetch(_sql.days, organization, day, limit)
+        return [(row["organization_id"], row["day"]) for row in rows]
+
+    async def roll(self, organization: UUID, day: date) -> None:
+        """Add a day up anew in one commit, so that nobody sees it half."""
+        async with self._record.system.transaction() as transaction:
+            await transaction.execute(_sql.lock)
+            await _roll(transaction, organization, day)
+
     async def count(self, query: Query) -> Counted:
         """The parts of an answer, from one snapshot."""
         return await count(self._record.app, self._record.shard, query)
@@ -124,6 +176,13 @@ class PostgresAnalytics:
 
     async def close(self) -> None:
         """Nothing to close: the connections are the record's."""
+
+
+async def _roll(transaction: Runner, organization: UUID, day: date) -> None:
+    since = datetime.combine(day, time(), UTC)
+    asked = (organization, since, since + timedelta(days=1))
+    for statement in (_sql.forget_totals_of, _sql.forget_classes_of, _sql.forget_members_of, _sql.roll):
+        await transaction.execute(statement, *asked)
 
 
 async def _move(transaction: Runner, before: Cursor, after: Cursor) -> None:

@@ -23,24 +23,7 @@ SELECT generation FROM octavo.analytics_engine FOR UPDATE
     FROM added
     CROSS JOIN (VALUES ('hour'), ('day')) AS grain (grain)
 
--- name: fold
--- scope: system
--- The facts, each column an array: $1 organizations, $2 times, $3 epochs, $4 xids, $5 ids, $6 recorded, $7 types,
--- $8 kinds, $9 streams, $10 documents, $11 their types, $12 actors, $13 sessions, $14 fields. What is there already
--- is added to nothing. One process writes at a time, so rows need no order. Gives how many facts are new.
-WITH added AS (
-    INSERT INTO octavo.analytics_fact (
-        organization_id, time, epoch, position_xid, id, recorded_at, type, kind, stream, document_id, document_type,
-        actor, session, fields
-    )
-    SELECT *
-    FROM unnest(
-        $1::uuid [], $2::timestamptz [], $3::integer [], $4::xid8 [], $5::bigint [], $6::timestamptz [], $7::text [],
-        $8::text [], $9::text [], $10::uuid [], $11::text [], $12::text [], $13::text [], $14::jsonb []
-    )
-    ON CONFLICT (organization_id, time, epoch, id) DO NOTHING
-    RETURNING organization_id, time, type, kind, document_type, actor, session, fields
-),
+-- fragment: adding_up
 rolled AS MATERIALIZED (
 -- include: rolled
 ),
@@ -107,6 +90,120 @@ remembered AS (
     WHERE who.member <> ''
     ON CONFLICT (organization_id, grain, dimension, begins, type, kind, document_type, member) DO NOTHING
 )
+
+-- name: fold
+-- scope: system
+-- The facts, each column an array: $1 organizations, $2 times, $3 epochs, $4 xids, $5 ids, $6 recorded, $7 types,
+-- $8 kinds, $9 streams, $10 documents, $11 their types, $12 actors, $13 sessions, $14 fields. What is there already
+-- is added to nothing. One process writes at a time, so rows need no order. Gives how many facts are new.
+WITH added AS (
+    INSERT INTO octavo.analytics_fact (
+        organization_id, time, epoch, position_xid, id, recorded_at, type, kind, stream, document_id, document_type,
+        actor, session, fields
+    )
+    SELECT *
+    FROM unnest(
+        $1::uuid [], $2::timestamptz [], $3::integer [], $4::xid8 [], $5::bigint [], $6::timestamptz [], $7::text [],
+        $8::text [], $9::text [], $10::uuid [], $11::text [], $12::text [], $13::text [], $14::jsonb []
+    )
+    ON CONFLICT (organization_id, time, epoch, id) DO NOTHING
+    RETURNING organization_id, time, type, kind, document_type, actor, session, fields
+),
+-- include: adding_up
+SELECT count(*) AS added FROM added
+
+-- name: replace_facts
+-- scope: system
+-- Columns as for `fold`: what is held otherwise becomes so; its rollups are to be made again.
+UPDATE octavo.analytics_fact AS held
+SET
+    position_xid = told.position_xid, recorded_at = told.recorded_at, type = told.type, kind = told.kind,
+    stream = told.stream, document_id = told.document_id, document_type = told.document_type, actor = told.actor,
+    session = told.session, fields = told.fields
+FROM unnest(
+    $1::uuid [], $2::timestamptz [], $3::integer [], $4::xid8 [], $5::bigint [], $6::timestamptz [], $7::text [],
+    $8::text [], $9::text [], $10::uuid [], $11::text [], $12::text [], $13::text [], $14::jsonb []
+) AS told (
+    organization_id, time, epoch, position_xid, id, recorded_at, type, kind, stream, document_id, document_type,
+    actor, session, fields
+)
+WHERE
+    held.organization_id = told.organization_id AND held.time = told.time AND held.epoch = told.epoch
+    AND held.id = told.id
+    AND (
+        held.position_xid, held.recorded_at, held.type, held.kind, held.stream, held.document_id,
+        held.document_type, held.actor, held.session, held.fields
+    ) IS DISTINCT FROM (
+        told.position_xid, told.recorded_at, told.type, told.kind, told.stream, told.document_id,
+        told.document_type, told.actor, told.session, told.fields
+    )
+
+-- name: unpark
+-- scope: system
+-- $1 organizations, $2 epochs, $3 ids: events of which there is a fact.
+DELETE FROM octavo.analytics_parked AS parked
+USING unnest($1::uuid [], $2::integer [], $3::bigint []) AS told (organization_id, epoch, id)
+WHERE parked.organization_id = told.organization_id AND parked.epoch = told.epoch AND parked.id = told.id
+
+-- name: recorded
+-- scope: system
+-- $1 organization, $2 day of recording, $3 time, $4 epoch, $5 id of the last one, $6 facts at most.
+SELECT time, epoch, position_xid, id, recorded_at
+FROM octavo.analytics_fact
+WHERE
+    organization_id = $1
+    AND (time, epoch, id) > ($3::timestamptz, $4::integer, $5::bigint)
+    AND (recorded_at AT TIME ZONE 'UTC')::date = $2
+ORDER BY time, epoch, id
+LIMIT $6
+
+-- name: forget_some
+-- scope: system
+-- $1 organization, of facts: $2 times, $3 epochs, $4 ids.
+DELETE FROM octavo.analytics_fact AS fact
+USING unnest($2::timestamptz [], $3::integer [], $4::bigint []) AS gone (time, epoch, id)
+WHERE fact.organization_id = $1 AND fact.time = gone.time AND fact.epoch = gone.epoch AND fact.id = gone.id
+
+-- name: days
+-- scope: system
+-- $1 organization and $2 day of the last one, $3 days at most: those of which there are facts or rollups.
+SELECT organization_id, day
+FROM (
+    SELECT DISTINCT organization_id, (time AT TIME ZONE 'UTC')::date AS day FROM octavo.analytics_fact
+    UNION
+    SELECT DISTINCT organization_id, (begins AT TIME ZONE 'UTC')::date FROM octavo.analytics_total
+) AS held
+WHERE (organization_id, day) > ($1::uuid, $2::date)
+ORDER BY organization_id, day
+LIMIT $3
+
+-- name: forget_totals_of
+-- scope: system
+-- $1 organization, $2 since, $3 until.
+DELETE FROM octavo.analytics_total
+WHERE organization_id = $1 AND grain = ANY(ARRAY['hour', 'day']) AND begins >= $2 AND begins < $3
+
+-- name: forget_classes_of
+-- scope: system
+-- $1 organization, $2 since, $3 until.
+DELETE FROM octavo.analytics_classed
+WHERE organization_id = $1 AND grain = ANY(ARRAY['hour', 'day']) AND begins >= $2 AND begins < $3
+
+-- name: forget_members_of
+-- scope: system
+-- $1 organization, $2 since, $3 until.
+DELETE FROM octavo.analytics_member
+WHERE organization_id = $1 AND grain = ANY(ARRAY['hour', 'day']) AND begins >= $2 AND begins < $3
+
+-- name: roll
+-- scope: system
+-- $1 organization, $2 since, $3 until: whole days, whose rollups were forgotten in the same transaction.
+WITH added AS (
+    SELECT organization_id, time, type, kind, document_type, actor, session, fields
+    FROM octavo.analytics_fact
+    WHERE organization_id = $1 AND time >= $2 AND time < $3
+),
+-- include: adding_up
 SELECT count(*) AS added FROM added
 
 -- name: park

@@ -17,6 +17,7 @@ from octavo.errors import InvalidSetting
 from octavo.postgres.record import Record
 from octavo.roles.search import SearchEngine
 from octavo.values.login import Logins
+from octavo.values.numbered import FIRST, numbered, parted
 
 _EMBEDDED = "tantivy:"
 
@@ -28,11 +29,13 @@ class Kind(msgspec.Struct, frozen=True):
         address: the URL as it is kept: absolute, in one spelling, without a login; raises `InvalidSetting`.
         build: the engine behind such a URL; connects to nothing yet; raises `MissingExtra`.
         lease: what only the process that fills the engine has.
+        beside: the URL of the place where the engine of a number is; None when there is no place but one.
     """
 
     address: Callable[[str], str]
     build: Callable[[str, Record, Logins], SearchEngine]
     lease: Callable[[str], str]
+    beside: Callable[[str, int], str] | None = None
 
 
 def address(url: str) -> str:
@@ -41,17 +44,33 @@ def address(url: str) -> str:
     Raises:
         InvalidSetting: it names no engine.
     """
-    return _kind(url).address(url)
+    base, number = parted(url)
+    kind = _kind(base)
+    if number != FIRST and kind.beside is None:
+        raise _no_engine(url)
+    return numbered(kind.address(base), number)
 
 
 def search_engine(url: str, record: Record, logins: Logins) -> SearchEngine:
     """The engine behind a URL; raises `InvalidSetting` and `MissingExtra`."""
-    return _kind(url).build(address(url), record, logins)
+    return _kind(url).build(_place(url), record, logins)
 
 
 def lease_name(url: str) -> str:
     """What only the process that fills the engine has."""
-    return _kind(url).lease(address(url))
+    return _kind(url).lease(_place(url))
+
+
+def has_room(url: str) -> bool:
+    """Whether an engine can be built beside the one of this URL."""
+    return _kind(url).beside is not None
+
+
+def _place(url: str) -> str:
+    """Where the engine of a URL is, as a URL without a number."""
+    base, number = parted(address(url))
+    kind = _kind(base)
+    return base if number == FIRST or kind.beside is None else kind.beside(base, number)
 
 
 def _kind(url: str) -> Kind:
@@ -101,7 +120,7 @@ def _cluster(url: str, record: Record, logins: Logins) -> SearchEngine:
     return OpenSearchEngine(record, url, login)
 
 
-_CLUSTER = Kind(opensearch_address.spelt, _cluster, _cluster_lease)
+_CLUSTER = Kind(opensearch_address.spelt, _cluster, _cluster_lease, opensearch_address.beside)
 
 _KINDS = {
     "postgres": Kind(_inside, lambda _, record, __: PostgresSearch(record), lambda _: "search"),
@@ -109,6 +128,7 @@ _KINDS = {
         lambda url: f"{_EMBEDDED}{_folder(url)}",
         lambda url, record, _: TantivySearch(record, _folder(url)),
         _folder_lease,
+        lambda url, number: f"{url}/place-{number}",
     ),
     **dict.fromkeys(opensearch_address.SCHEMES, _CLUSTER),
 }

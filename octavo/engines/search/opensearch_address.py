@@ -78,6 +78,12 @@ def spelt(setting: str) -> str:
     return f"{parts.scheme}://{','.join(address.places)}/{address.prefix}{'?' if options else ''}{options}"
 
 
+def beside(spelt_setting: str, number: int) -> str:
+    """The setting with the number behind the prefix, which roles of the cluster that allow `PREFIX-*` allow too."""
+    parts = urlsplit(spelt_setting)
+    return parts._replace(path=f"{parts.path}-{number}").geturl()
+
+
 def parse(setting: str) -> Address:
     """Read the setting.
 

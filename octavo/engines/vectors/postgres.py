@@ -29,6 +29,7 @@ from octavo.postgres.statements import load
 from octavo.roles.embedder import Model
 from octavo.roles.state import NO_DOCUMENT, Cursor, Digest, Parked
 from octavo.roles.vectors import Near, Nearest, NearestQuery, VectorChange
+from octavo.values.numbered import FIRST, numbered
 from octavo.values.position import Position
 
 if TYPE_CHECKING:
@@ -103,12 +104,16 @@ class PostgresVectors:
     Args:
         model: whose vectors it holds.
         indexed_from: passages of an organization from which they have an approximate index.
+        number: of the engine, when the same model is held more than once.
     """
 
-    def __init__(self, record: Record, model: Model, *, indexed_from: int = INDEXED_FROM) -> None:
+    def __init__(
+        self, record: Record, model: Model, *, indexed_from: int = INDEXED_FROM, number: int = FIRST
+    ) -> None:
         self._record = record
         self._model = model
-        self._shelves = PostgresShelves(record, model, indexed_from=indexed_from)
+        self._version = numbered(model.version, number)
+        self._shelves = PostgresShelves(record, model, self._version, indexed_from=indexed_from)
         self._known: OrderedDict[UUID, _Shelf] = OrderedDict()
 
     @property
@@ -120,7 +125,7 @@ class PostgresVectors:
         """Where the engine stands; a process without the system's role sees no progress of a scan."""
         if self._record.has_system:
             return await self._shelves.cursor()
-        row = await self._record.app.fetchrow(_sql.position, self._model.name, self._model.version)
+        row = await self._record.app.fetchrow(_sql.position, self._model.name, self._version)
         return self._nowhere() if row is None else self._cursor(row)
 
     async def apply(self, changes: Sequence[VectorChange], before: Cursor, after: Cursor) -> Sequence[Parked]:
@@ -187,7 +192,7 @@ class PostgresVectors:
         """The vectors of documents' passages, in their order."""
         found: dict[UUID, list[Vector]] = {}
         rows = await self._record.app.fetch(
-            _sql.read_vectors, organization, self._model.name, self._model.version, list(documents)
+            _sql.read_vectors, organization, self._model.name, self._version, list(documents)
         )
         for row in rows:
             found.setdefault(row["document_id"], []).append(_vector(row["vector"]))
@@ -196,7 +201,7 @@ class PostgresVectors:
     async def known(self, organization: UUID, digests: Sequence[bytes]) -> Mapping[bytes, Vector]:
         """Vectors that passages with these digests have already."""
         rows = await self._record.app.fetch(
-            _sql.read_known, organization, self._model.name, self._model.version, list(digests)
+            _sql.read_known, organization, self._model.name, self._version, list(digests)
         )
         return {row["digest"]: _vector(row["vector"]) for row in rows}
 
@@ -217,7 +222,7 @@ class PostgresVectors:
             brought,
             query.limit,
             self._model.name,
-            self._model.version,
+            self._version,
             1 - query.least_similarity,
             list(query.without),
         ]
@@ -247,7 +252,7 @@ class PostgresVectors:
         if known is not None and time.monotonic() - known.known_at < _KNOWN_SECONDS:
             return known
         row = await self._record.app.fetchrow(
-            _sql.look_at_shelf, organization, self._model.name, self._model.version
+            _sql.look_at_shelf, organization, self._model.name, self._version
         )
         return self._remember(organization, row)
 

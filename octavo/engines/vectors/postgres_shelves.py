@@ -32,7 +32,7 @@ WRITTEN_AT_ONCE = 300
 SWEPT_AT_ONCE = 2_000
 # Passages from which a shelf has an approximate index: comparing so many takes as long as asking an index.
 INDEXED_FROM = 5_000
-# All of them belong to one table, and each costs a little at every write to it.
+# Of an engine. All of them belong to one table, and each costs a little at every write to it.
 MOST_INDEXES = 100
 
 # Classes of SQLSTATE: data exceptions, constraints, limits of the program.
@@ -44,12 +44,16 @@ class PostgresShelves:
 
     Args:
         model: whose vectors; it is registered at the first use.
+        version: as which version of the model it is registered.
         indexed_from: passages from which a shelf has an approximate index.
     """
 
-    def __init__(self, record: Record, model: Model, *, indexed_from: int = INDEXED_FROM) -> None:
+    def __init__(
+        self, record: Record, model: Model, version: str, *, indexed_from: int = INDEXED_FROM
+    ) -> None:
         self._record = record
         self._model = model
+        self._version = version
         self._indexed_from = indexed_from
         self._number: int | None = None
 
@@ -139,10 +143,10 @@ class PostgresShelves:
 
     async def _registered(self) -> Row:
         model = self._model
-        row = await self._record.system.fetchrow(_sql.register, model.name, model.version, model.dimensions)
+        row = await self._record.system.fetchrow(_sql.register, model.name, self._version, model.dimensions)
         if row is None:  # another process registered it at this moment
             row = await self._record.system.fetchrow(
-                _sql.register, model.name, model.version, model.dimensions
+                _sql.register, model.name, self._version, model.dimensions
             )
         assert row is not None
         if row["dimensions"] != model.dimensions:
@@ -203,7 +207,7 @@ class PostgresShelves:
     async def _index(self, shelves: Sequence[int]) -> None:
         """Give large shelves an approximate index, in a transaction of its own for each."""
         for shelf in shelves:
-            counted = await self._record.system.fetchrow(_sql.count_indexes)
+            counted = await self._record.system.fetchrow(_sql.count_indexes, await self._model_number())
             if counted is None or counted["indexes"] >= MOST_INDEXES:
                 return
             async with self._record.system.transaction() as transaction:

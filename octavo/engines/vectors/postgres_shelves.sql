@@ -193,7 +193,8 @@ LIMIT 1000
 
 -- name: count_indexes
 -- scope: system
-SELECT count(*) AS indexes FROM octavo.vector_shelf WHERE is_indexed AND NOT is_retired
+-- $1 model. An engine that is built beside another one gets as many as that one has.
+SELECT count(*) AS indexes FROM octavo.vector_shelf WHERE model = $1 AND is_indexed AND NOT is_retired
 
 -- name: index_shelf
 -- scope: system

@@ -74,6 +74,14 @@ class Address(msgspec.Struct, frozen=True):
     tuning: Tuning
 
 
+def beside(setting: str, number: int) -> str:
+    """The setting with the number behind the prefix, or of a folder with a folder in it."""
+    where = parse(setting)
+    if where.folder is not None:
+        return f"qdrant:{where.folder / f'place-{number}'}"
+    return urlsplit(setting)._replace(path=f"/{where.prefix}-{number}").geturl()
+
+
 def parse(setting: str) -> Address:
     """Read the setting.
 

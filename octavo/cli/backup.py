@@ -152,6 +152,8 @@ def import_(
     console.print(
         f"{would}{done.created} new · {done.updated} changed · {done.unchanged} unchanged · {done.failed} failed"
     )
+    if done.triggers or done.schedules:
+        console.print(f"{done.triggers} triggers and {done.schedules} schedules new or changed")
     _show_problems(done.problems)
 
 

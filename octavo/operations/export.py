@@ -4,6 +4,7 @@
     documents.jsonl   one document a line: see `octavo.operations.lines`
     definitions.json  labels, types of links and synonyms; links.jsonl: see `octavo.operations.relations`
     queries.jsonl, topics.jsonl   kept queries, with consents.jsonl, and topics: see `octavo.operations.kept`
+    triggers.jsonl, schedules.jsonl   what starts runs by itself: see `octavo.operations.starting`
     files/            the originals, under names one can read
 
 Everything is of one snapshot, and memory stays bounded: documents are read by pages, bodies by bytes.
@@ -23,7 +24,7 @@ from uuid import UUID
 import msgspec
 
 from octavo.errors import InvalidInput, NotFound, StorageFault
-from octavo.operations import kept, lines, relations
+from octavo.operations import kept, lines, relations, starting
 from octavo.operations.names import readable_name
 from octavo.operations.originals import save
 from octavo.operations.problems import OnProblem, Problem, Problems
@@ -53,6 +54,8 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
     links: int
     queries: int
     topic_sets: int
+    triggers: int
+    schedules: int
     bytes: int
     failed: int
     problems: list[Problem]
@@ -116,6 +119,8 @@ async def export_documents(
                 "links": export.links,
                 "queries": export.kept.queries,
                 "topic_sets": export.kept.topic_sets,
+                "triggers": export.starting.triggers,
+                "schedules": export.starting.schedules,
             },
         )
     return ExportReport(
@@ -127,6 +132,8 @@ async def export_documents(
         links=export.links,
         queries=export.kept.queries,
         topic_sets=export.kept.topic_sets,
+        triggers=export.starting.triggers,
+        schedules=export.starting.schedules,
         bytes=export.bytes,
         failed=export.problems.count,
         problems=export.problems.first,
@@ -157,6 +164,7 @@ class _Export:
         self.organization = ""
         self.documents = self.versions = self.files = self.bytes = self.links = 0
         self.kept = kept.Kept()
+        self.starting = starting.Starting()
         self.problems = Problems(on_problem)
 
     async def write(self, namespace: str | None, type: str | None) -> Position:
@@ -174,6 +182,8 @@ class _Export:
         self.links = await relations.write(self._fetch, self._building, namespace, type)
         if namespace is None and type is None:
             self.kept = await kept.write(self._fetch, self._building)
+            inside = msgspec.structs.replace(self._scope, runner=self._transaction)
+            self.starting = await starting.write(inside, self._building)
         return Position(self._scope.shard, seen["epoch"], seen["gate"], 0)
 
     async def _pages(self, namespace: str | None, type: str | None) -> AsyncIterator[Sequence[Row]]:

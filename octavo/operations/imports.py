@@ -25,7 +25,7 @@ from octavo.errors import (
     OctavoError,
     StatementTimeout,
 )
-from octavo.operations import kept, lines, relations
+from octavo.operations import kept, lines, relations, starting
 from octavo.operations.arrival import Arrival, Outcome, compare, require_organization
 from octavo.operations.incoming import Incoming, parse_line
 from octavo.operations.problems import OnProblem, Problem, Problems
@@ -57,6 +57,8 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     links: int
     queries: int
     topic_sets: int
+    triggers: int
+    schedules: int
     problems: list[Problem]
     seconds: float
 
@@ -86,7 +88,8 @@ async def import_documents(
         blobs: the store for original files; None leaves them out.
         source: what `export_documents` made, or a file of JSON lines, each with `type` and `body` at least.
         keep_ids: False gives each document a new id, the same in every run, made of organization and old id.
-        dry_run: do everything and roll it back; links, which need the documents, kept queries and topics are left out.
+        dry_run: do everything and roll it back; links, which need the documents, are left out, and so are kept
+            queries, topics, triggers and schedules.
         on_problem: told of each line that could not be imported, at once.
         progress: told bytes of bytes of the lines.
 
@@ -107,12 +110,14 @@ async def import_documents(
         for chunk in _chunks(file, scope, problems, keep_ids):
             await work.take(chunk)
             progress(file.tell(), total)
-    also = kept.Kept()
+    also, started = kept.Kept(), starting.Starting()
     linked = relations.LinkImport(pool, scope, problems, keep_ids=keep_ids)
     if has_relations:
         await linked.take_all(folder, _OF_A_LINE)
         keeping = kept.KeptImport(pool, scope, problems, _OF_A_LINE, keep_ids=keep_ids)
         also = await keeping.take_all(folder)
+        starts = starting.StartingImport(pool, scope, problems, _OF_A_LINE, keep_ids=keep_ids)
+        started = await starts.take_all(folder)
     done = work.done
     return ImportReport(
         source=source,
@@ -126,6 +131,8 @@ async def import_documents(
         links=linked.links,
         queries=also.queries,
         topic_sets=also.topic_sets,
+        triggers=started.triggers,
+        schedules=started.schedules,
         problems=problems.first,
         seconds=round(time.monotonic() - begun, 3),
     )

@@ -10,7 +10,6 @@ from uuid import UUID
 from octavo.pipelines.starting import missing, triggers
 from octavo.pipelines.starting.triggers import Wanted
 from octavo.postgres.pool import Pool
-from octavo.values.declared import check_type_name
 from octavo.values.pipeline import parse_reference
 from octavo.values.run import PRIORITY
 from octavo.values.trigger import (
@@ -19,9 +18,6 @@ from octavo.values.trigger import (
     Change,
     Missing,
     Trigger,
-    check_bounds,
-    check_changes,
-    check_name,
 )
 from octavo.values.type import DocumentType, type_name
 from octavo.workspace.documents import Bind
@@ -71,14 +67,11 @@ class Triggers:
             NotFound: no such pipeline, tag or version. InvalidInput, InvalidFilter.
             LimitExceeded: the organization has 1,000 triggers.
         """
-        watched = type_name(type)
-        check_type_name(watched, 1)
-        check_bounds(priority, debounce_seconds, max_depth)
-        wanted = Wanted(
-            name=check_name(name),
-            pipeline=parse_reference(pipeline),
-            type=watched,
-            on=check_changes(on),
+        wanted = Wanted.of(
+            name,
+            parse_reference(pipeline),
+            type=type_name(type),
+            on=on,
             where=where or {},
             priority=priority,
             debounce_seconds=debounce_seconds,

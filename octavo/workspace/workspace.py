@@ -49,7 +49,7 @@ from octavo.workspace.schedules import Schedules
 from octavo.workspace.synonyms import SynonymSets
 from octavo.workspace.templates import Templates
 from octavo.workspace.topics import Topics
-from octavo.workspace.transactions import UnitOfWork, unit_of_work
+from octavo.workspace.transactions import UnitOfWork, UnitParts, unit_of_work
 from octavo.workspace.triggers import Triggers
 
 
@@ -481,7 +481,8 @@ class Workspace:
             Contention: a deadlock with other writers; nothing was changed, run the block again.
         """
         parts = self._parts
-        return unit_of_work(parts.pool, self._bind, parts.reads, parts.upcasters)
+        beside = UnitParts(parts.blobs, parts.models, parts.wakeup)
+        return unit_of_work(parts.pool, self._bind, parts.reads, parts.upcasters, beside)
 
     def _changed(self, change: Callable[[Scope], Scope]) -> Workspace:
         async def bind() -> Scope:

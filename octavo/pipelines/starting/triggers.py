@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -17,10 +17,11 @@ from octavo.store.jsonpath import Source
 from octavo.store.scope import Scope
 from octavo.values.actor import Actor
 from octavo.values.condition import Either, Every, Node, Not
+from octavo.values.declared import check_type_name
 from octavo.values.filter import parse as parse_filter
 from octavo.values.json import decode, encode_object
 from octavo.values.pipeline import NAMESPACE, TYPE, Reference
-from octavo.values.trigger import Change, Trigger
+from octavo.values.trigger import Change, Trigger, check_bounds, check_changes, check_name
 
 _sql = load("octavo.pipelines.starting", "triggers.sql")
 MAX_TRIGGERS = 1_000
@@ -39,6 +40,35 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     debounce_seconds: float
     recursive: bool
     max_depth: int
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        pipeline: Reference,
+        *,
+        type: str,
+        on: Collection[str] | str,
+        where: Mapping[str, Any],
+        priority: int,
+        debounce_seconds: float,
+        recursive: bool,
+        max_depth: int,
+    ) -> Wanted:
+        """Check what a caller gave; raises `InvalidInput`."""
+        check_type_name(type, 1)
+        check_bounds(priority, debounce_seconds, max_depth)
+        return cls(
+            name=check_name(name),
+            pipeline=pipeline,
+            type=type,
+            on=check_changes(on),
+            where=where,
+            priority=priority,
+            debounce_seconds=debounce_seconds,
+            recursive=recursive,
+            max_depth=max_depth,
+        )
 
 
 async def put(scope: Scope, wanted: Wanted) -> Trigger:

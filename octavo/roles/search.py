@@ -5,7 +5,7 @@ An engine holds the words of current, live documents and where it stands in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -99,6 +99,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         weights: what counts how much for the score; which documents match does not depend on them.
         boosts: what the score of a type's documents is multiplied by; 1 for types that are not named.
         explain: whether matches shall tell why they have their score.
+        is_marked: whether what matched shall be marked in all matches; else an engine may leave it to `Found.mark`.
     """
 
     organization: UUID
@@ -112,6 +113,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     weights: Weights = Weights()
     boosts: Mapping[str, float] = {}
     explain: bool = False
+    is_marked: bool = True
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -161,6 +163,10 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     explanation: Explanation | None = None
 
 
+# The passages of some matches with marks around what matched.
+Mark = Callable[[Collection[UUID]], Awaitable[Mapping[UUID, str]]]
+
+
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """One page of matches, and the cursor the engine had when it was read.
 
@@ -168,6 +174,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         more: whether further matches follow the last one.
         capped: whether more documents match than were ranked, so that a better one may follow later.
         degraded: whether an engine that is kept up to date answered, since the one that serves did not.
+        mark: marks the matches that are shown, when the query wanted no marks; None of an engine that marked all.
     """
 
     matches: Sequence[Match]
@@ -175,6 +182,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     capped: bool
     cursor: Cursor
     degraded: bool = False
+    mark: Mark | None = None
 
 
 class Matching(msgspec.Struct, frozen=True):

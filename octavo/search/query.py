@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -60,6 +60,14 @@ class Matches(msgspec.Struct, frozen=True):
     query: Query
     found: Found
     stale: bool
+
+    async def shown(self, ids: Collection[UUID]) -> Mapping[UUID, Match]:
+        """Some of the matches, with marks around what matched."""
+        matches = {match.id: match for match in self.found.matches if match.id in ids}
+        if self.found.mark is None:
+            return matches
+        marked = await self.found.mark(matches)
+        return {id: msgspec.structs.replace(match, highlight=marked[id]) for id, match in matches.items()}
 
 
 class Search:
@@ -218,6 +226,8 @@ class Search:
     ) -> Matches:
         """The best matches, for whoever joins them with others: where no document has all words, those with any.
 
+        They are not marked yet; see `Matches.shown`.
+
         Args:
             wanted: where the engine must be; None for wherever it is.
             deadline: until when to wait for it, on the monotonic clock.
@@ -235,6 +245,7 @@ class Search:
             synonyms=synonyms,
             ranking=ranking,
         )
+        query = msgspec.structs.replace(query, is_marked=False)
         found, stale = await self._reading.find(
             partial(self._engine.search, query),
             organization,

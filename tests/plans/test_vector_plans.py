@@ -196,6 +196,43 @@ async def test_what_leaves_much_is_asked_of_the_index_as_it_comes(asked, narrowi
     assert f"vector_passage_nearest_{FIRST_SHELF}" in {node.get("Index Name") for node in reading}
 
 
+async def test_a_narrowing_that_left_much_is_asked_of_the_index_at_once_the_next_time(asked):
+    await asked.nearest(namespaces=["default"])
+
+    found, reading = await asked.nearest(namespaces=["default"])
+
+    assert not found.exact
+    assert len(found.matches) == 10
+    assert [node["Index Name"] for node in reading] == [f"vector_passage_nearest_{FIRST_SHELF}"]
+    assert _read(reading[0]) == 10 * A_DOCUMENT
+
+
+async def test_a_narrowing_that_left_little_is_compared_at_once_the_next_time(asked):
+    first, _ = await asked.nearest(types=["type7"])
+
+    found, reading = await asked.nearest(types=["type7"])
+
+    assert found.exact
+    assert found.matches == first.matches
+    assert {node["Index Name"] for node in reading if "Index Name" in node} == {"vector_passage_type"}
+    assert sum(_read(node) for node in reading if node["Node Type"] != "Bitmap Index Scan") == OF_LARGE / 100
+
+
+async def test_what_was_known_of_a_shelf_that_is_retired_finds_nothing_of_it(filled):
+    """The number of a shelf is remembered; what stands on it until it is swept is found no more."""
+    engine = PostgresVectors(filled, MODEL)
+    query = NearestQuery(organization=LARGE, vector=np.eye(8, dtype=np.float32)[0], limit=10)
+    known = await engine.nearest(query)
+    await filled.system.execute("UPDATE octavo.vector_shelf SET is_retired = true WHERE shelf = 1")
+    try:
+        found = await engine.nearest(query)
+    finally:
+        await filled.system.execute("UPDATE octavo.vector_shelf SET is_retired = false WHERE shelf = 1")
+
+    assert len(known.matches) == 10
+    assert found.matches == []
+
+
 async def test_a_question_is_one_statement_once_the_shelf_is_known(asked):
     await asked.nearest()
     looked = asked.watched.app.looks

@@ -14,7 +14,8 @@ that was searched, and `version` and `current_version` differ; filters are asked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from uuid import UUID
 
 from octavo.engines.search import lexemes
@@ -29,6 +30,7 @@ from octavo.roles.search import (
     Change,
     Explanation,
     Found,
+    Mark,
     Match,
     Matching,
     Order,
@@ -158,7 +160,7 @@ class PostgresSearch:
     async def _found(self, query: Query, rows: Sequence[Row], limit: int, band: int) -> Found:
         hits = [row for row in rows if row["document_id"] is not None]
         page = hits[:limit]
-        texts = await marked_texts(page, self._forms)
+        texts = await marked_texts(page, self._forms) if query.is_marked else [row["text"] for row in page]
         reasons = await explanations(self._record.app, query, page, band == _RANKED) if query.explain else {}
         return Found(
             matches=[
@@ -168,7 +170,13 @@ class PostgresSearch:
             more=len(hits) > limit,
             capped=rows[0]["capped"],
             cursor=self._cursor(rows[0]),
+            mark=None if query.is_marked else partial(self._marked, page),
         )
+
+    async def _marked(self, rows: Sequence[Row], ids: Collection[UUID]) -> Mapping[UUID, str]:
+        shown = [row for row in rows if row["document_id"] in ids]
+        texts = await marked_texts(shown, self._forms)
+        return {row["document_id"]: text for row, text in zip(shown, texts, strict=True)}
 
     def _cursor(self, row: Row) -> Cursor:
         position = Position(self._record.shard, row["epoch"], row["position_xid"], row["position_id"])
@@ -237,4 +245,12 @@ def _continued(found: Found, rest: Found) -> Found:
         more=rest.more,
         capped=found.capped or rest.capped,
         cursor=found.cursor,
+        mark=found.mark and rest.mark and _both(found.mark, rest.mark),
     )
+
+
+def _both(first: Mark, second: Mark) -> Mark:
+    async def mark(ids: Collection[UUID]) -> Mapping[UUID, str]:
+        return {**await first(ids), **await second(ids)}
+
+    return mark

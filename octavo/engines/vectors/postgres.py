@@ -21,6 +21,7 @@ from uuid import UUID
 
 import msgspec
 
+from octavo.engines.vectors.postgres_narrowings import Narrowings
 from octavo.engines.vectors.postgres_shelves import INDEXED_FROM, PostgresShelves
 from octavo.errors import InvalidInput
 from octavo.postgres.pool import Row
@@ -115,6 +116,7 @@ class PostgresVectors:
         self._version = numbered(model.version, number)
         self._shelves = PostgresShelves(record, model, self._version, indexed_from=indexed_from)
         self._known: OrderedDict[UUID, _Shelf] = OrderedDict()
+        self._narrowings = Narrowings()
 
     @property
     def model(self) -> Model:
@@ -210,7 +212,10 @@ class PostgresVectors:
         if query.exact or not shelf.is_indexed:
             return _COMPARED
         named = {"shelf": shelf.number, "dimensions": self._model.dimensions}
-        if not _is_narrowed(query):
+        few_left = self._narrowings.leaves_few(query)
+        if few_left:
+            return _COMPARED
+        if few_left is False or not _is_narrowed(query):
             return _Way(_sql.nearest_by_index, "false", named)
         few = max(FEW, shelf.passages // FEW_IN)
         return _Way(_sql.nearest_of_few, "(SELECT yes FROM are_few)", {**named, "few": few})
@@ -228,6 +233,8 @@ class PostgresVectors:
         ]
         text = way.statement.format(is_exact=way.is_exact, **_narrowed(query, arguments), **way.named)
         rows = await self._record.app.fetch(text, *arguments)
+        if rows and way.statement == _sql.nearest_of_few:
+            self._narrowings.remember(query, few=rows[0]["is_exact"])
         return self._read(query, rows)
 
     def _read(self, query: NearestQuery, rows: Sequence[Row]) -> _Look:

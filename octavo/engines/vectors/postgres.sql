@@ -105,6 +105,7 @@ near AS MATERIALIZED (
             (passage.embedding::halfvec({dimensions})) <=> (SELECT vector FROM asked) AS distance
         -- include: passing
             AND passage.shelf = {shelf}
+            AND (SELECT shelf FROM shelf) = {shelf}
             AND {each}
 
 -- name: nearest_by_index

@@ -102,7 +102,9 @@ async def opened(
     if record.has_system and background:
         roster.runners.start()
     blobs = FileBlobs(blob_directory(settings))
-    todo, upkeep = _maintenance(record, wakeup, roster, blobs, closing, background=background)
+    todo, upkeep = _maintenance(
+        record, wakeup, roster, blobs, closing, batch_days=settings.batch_days, background=background
+    )
     reads = ReadAudit(record.app)
     closing.push_async_callback(reads.close)
     models = ModelParts(Serving(blobs), AllowedHosts(settings.model_hosts))
@@ -152,12 +154,13 @@ def _maintenance(
     blobs: FileBlobs,
     closing: AsyncExitStack,
     *,
+    batch_days: int,
     background: bool,
 ) -> tuple[tuple[Task, ...], Upkeep | None]:
     if not record.has_system:
         return (), None
     todo = (
-        *tasks(record.system, blobs, wakeup.committed),
+        *tasks(record.system, blobs, wakeup.committed, batch_days=batch_days),
         Task("engines", RETIRE_SECONDS, partial(_retire_overdue, roster)),
     )
     upkeep = Upkeep(record.system, todo)

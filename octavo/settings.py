@@ -118,6 +118,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "checks ask no others. Empty: none."
         ),
     ] = ""
+    batch_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Days for which the runs of a batch are kept once it is over; maintenance removes them then, "
+            "and the batch keeps its sums. 0: for good.",
+        ),
+    ] = 0
     namespace: Annotated[str, Meta(description="Namespace of calls that name none.")] = "default"
     organization: Annotated[str, Meta(description="Organization of calls that name none.")] = "default"
     actor: Annotated[str, Meta(description="Actor of calls that name none: `kind:id`.")] = "system:octavo"

@@ -8,6 +8,8 @@ gets in the way of writers.
     gate         an open transaction that has held readers of the log back for a minute is told
     queries      that were kept for as long as their actor allowed
     answers      of calls with an idempotency key, older than a week
+    figures      of runs that ended are added up; workers do so every few seconds
+    batches      that have been over for as long as the settings want them kept lose their runs, and keep their sums
     bodies       that no version refers to: a purge was killed before it collected them
     blobs        that no content refers to and that have been there for a day: a purge or an ingest left them
     partitions   of the log, for the months to come
@@ -23,6 +25,7 @@ from itertools import groupby
 from uuid import UUID
 
 from octavo.errors import InvalidInput
+from octavo.operations.ended import add_up_figures, drop_old_batches
 from octavo.operations.expiry import sweep_expired
 from octavo.operations.progress import Progress, silent
 from octavo.operations.retention import drop_old_events
@@ -60,13 +63,16 @@ async def maintain(
     return [await task.run(bounds) for task in tasks]
 
 
-def tasks(system: Pool, blobs: Blobs | None, committed: Committed = unheard) -> tuple[Task, ...]:
+def tasks(
+    system: Pool, blobs: Blobs | None, committed: Committed = unheard, *, batch_days: int = 0
+) -> tuple[Task, ...]:
     """Every task, with how often it is done in the background.
 
     Args:
         system: connections of a member of octavo_system.
         blobs: the blob store; None leaves the blobs alone.
         committed: told when documents were deleted, to wake the readers of the log.
+        batch_days: for which runs of batches that are over are kept; 0: for good.
     """
     done = (
         Task("partitions", 3_600.0, lambda to: keep_partitions(system, dry_run=to.dry_run)),
@@ -78,6 +84,8 @@ def tasks(system: Pool, blobs: Blobs | None, committed: Committed = unheard) -> 
             3_600.0,
             lambda to: forget_answers(system, limit=to.limit, dry_run=to.dry_run, progress=to.progress),
         ),
+        Task("figures", 60.0, lambda to: add_up_figures(system, to)),
+        Task("batches", 3_600.0, lambda to: drop_old_batches(system, to, days=batch_days)),
         Task(
             "bodies",
             86_400.0,

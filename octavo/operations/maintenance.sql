@@ -3,6 +3,16 @@
 -- $1 recorded before this moment, $2 counted at most.
 SELECT count(*) AS found FROM (SELECT FROM octavo.idempotency WHERE created_at < $1 LIMIT $2) AS old
 
+-- name: organizations_with_old_batches
+-- scope: system
+-- $1 organization to begin with, $2 over since before this moment, $3 organizations at most: those that have batches with
+-- runs that may be removed.
+SELECT DISTINCT organization_id
+FROM octavo.batch
+WHERE organization_id >= $1::uuid AND settled_at < $2 AND purged_at IS NULL
+ORDER BY organization_id
+LIMIT $3
+
 -- name: page_of_bodies
 -- scope: system
 -- $1 organization and $2 hash to begin behind, $3 rows at most.

@@ -14,7 +14,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     """What one task did, or with `dry_run` would do.
 
     Attributes:
-        task: expiry, events, queries, answers, bodies, blobs, partitions or gate.
+        task: expiry, events, queries, answers, figures, batches, bodies, blobs, partitions or gate.
         examined: rows or files looked at.
         changed: rows or files removed, or partitions made.
         after: where to go on, as the task's `after=`; None when it came to the end.

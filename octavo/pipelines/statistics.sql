@@ -203,56 +203,41 @@ ended AS MATERIALIZED (
 -- include: figures
 ,
 grain (grain) AS (VALUES ('minute'), ('hour'), ('day')),
+part AS (
+    SELECT counted.*, NULL::text AS what, NULL::integer AS class, NULL::bigint AS durations
+    FROM counted
+    UNION ALL
+    SELECT
+        organization_id, begins, subject, pipeline, version, name, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, what, class,
+        durations
+    FROM classed
+),
+-- Added up without a join, so that nobody has to guess how many there are.
 summed AS (
     SELECT
-        organization_id, subject, grain, date_trunc(grain, begins, 'UTC') AS begins, pipeline, version, name,
+        organization_id, subject, grain, date_trunc(grain, begins, 'UTC') AS begins, pipeline, version, name, what, class,
+        sum(durations)::bigint AS durations,
         -- include: sums
-    FROM counted
+    FROM part
     CROSS JOIN grain
-    GROUP BY organization_id, subject, grain, date_trunc(grain, begins, 'UTC'), pipeline, version, name
-),
-sized AS MATERIALIZED (
-    SELECT
-        organization_id, subject, grain, begins, pipeline, version, name, what,
-        array_agg(class ORDER BY class) AS classes, array_agg(durations ORDER BY class) AS counts
-    FROM (
-        SELECT
-            organization_id, subject, grain, date_trunc(grain, begins, 'UTC') AS begins, pipeline, version, name, what,
-            class, sum(durations)::bigint AS durations
-        FROM classed
-        CROSS JOIN grain
-        GROUP BY
-            organization_id, subject, grain, date_trunc(grain, begins, 'UTC'), pipeline, version, name, what, class
-    ) AS every
-    GROUP BY organization_id, subject, grain, begins, pipeline, version, name, what
+    GROUP BY
+        organization_id, subject, grain, date_trunc(grain, begins, 'UTC'), pipeline, version, name, what, class
 ),
 added AS (
     INSERT INTO octavo.run_figure AS stored (
-        organization_id, subject, grain, begins, pipeline, version, name, completed, failed, cancelled, skipped,
-        retries, items, items_failed, tokens_in, tokens_out, cost_usd, cpu_seconds, memory_mb, took_classes,
-        took_counts, waited_classes, waited_counts
+        organization_id, subject, grain, begins, pipeline, version, name, took_classes, took_counts, waited_classes,
+        waited_counts, completed, failed, cancelled, skipped, retries, items, items_failed, tokens_in, tokens_out,
+        cost_usd, cpu_seconds, memory_mb
     )
     SELECT
-        summed.*, coalesce(took.classes, '{}'), coalesce(took.counts, '{}'), coalesce(waited.classes, '{}'),
-        coalesce(waited.counts, '{}')
+        organization_id, subject, grain, begins, pipeline, version, name,
+        coalesce(array_agg(class) FILTER (WHERE what = 'took'), '{}'),
+        coalesce(array_agg(durations) FILTER (WHERE what = 'took'), '{}'),
+        coalesce(array_agg(class) FILTER (WHERE what = 'waited'), '{}'),
+        coalesce(array_agg(durations) FILTER (WHERE what = 'waited'), '{}'),
+        -- include: sums
     FROM summed
-    LEFT JOIN sized AS took
-        ON (took.organization_id, took.subject, took.grain, took.begins, took.pipeline, took.version, took.name)
-        = (
-            summed.organization_id, summed.subject, summed.grain, summed.begins, summed.pipeline, summed.version,
-            summed.name
-        )
-        AND took.what = 'took'
-    LEFT JOIN sized AS waited
-        ON (
-            waited.organization_id, waited.subject, waited.grain, waited.begins, waited.pipeline, waited.version,
-            waited.name
-        )
-        = (
-            summed.organization_id, summed.subject, summed.grain, summed.begins, summed.pipeline, summed.version,
-            summed.name
-        )
-        AND waited.what = 'waited'
+    GROUP BY organization_id, subject, grain, begins, pipeline, version, name
     ON CONFLICT (organization_id, subject, grain, begins, pipeline, version, name) DO UPDATE SET
         completed = stored.completed + excluded.completed,
         failed = stored.failed + excluded.failed,

@@ -95,6 +95,8 @@ async def test_a_dry_run_tells_the_same_and_changes_nothing(
         "events": 0,
         "queries": 0,
         "answers": 0,
+        "figures": 0,
+        "batches": 0,
         "bodies": 4,
         "gate": 0,
         "blobs": 1,

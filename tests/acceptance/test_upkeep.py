@@ -177,7 +177,9 @@ async def test_every_task_of_maintenance_runs_in_the_background(fresh_record: Re
     await Upkeep(fresh_record.system, tasks).step()
 
     runs = {last.task: last for last in await upkeep.last_runs(fresh_record.system)}
-    assert set(runs) == {"partitions", "expiry", "events", "queries", "answers", "bodies", "gate", "blobs"}
+    assert set(runs) == {
+        "partitions", "expiry", "events", "queries", "answers", "figures", "batches", "bodies", "gate", "blobs",
+    }  # fmt: skip
     assert [last.task for last in runs.values() if last.error or last.ended_at is None] == []
     assert runs["expiry"].changed == 1
 
@@ -243,7 +245,8 @@ def test_the_last_runs_are_shown(tmp_path: Path):
         runner.invoke(app, [*data, "destroy", "--yes"])
 
     assert [one["task"] for one in json.loads(done.stdout)] == [
-        "partitions", "expiry", "events", "queries", "answers", "bodies", "gate", "blobs", "engines",
+        "partitions", "expiry", "events", "queries", "answers", "figures", "batches", "bodies", "gate", "blobs",
+        "engines",
     ]  # fmt: skip
     assert {one["task"] for one in json.loads(shown.stdout)["upkeep"]} >= {"expiry", "bodies"}
     assert "upkeep: expiry" in for_people.stdout

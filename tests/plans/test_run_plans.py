@@ -18,7 +18,6 @@ BIG, OTHER = UUID(int=1), UUID(int=2)
 WORKER = UUID(int=7)
 queue = load("octavo.pipelines.queueing", "queue.sql")
 runs = load("octavo.pipelines.queueing", "runs.sql")
-statistics = load("octavo.pipelines", "statistics.sql")
 # A hundredth of them is under way; as many lie in the history.
 FILL = """
 INSERT INTO octavo.run (
@@ -142,19 +141,3 @@ async def test_a_run_is_found_by_its_key(planned: Any, crowded: Record):
 
     assert scanned(plan) == set()
     assert plan.rows_of("run") <= 1
-
-
-@pytest.mark.parametrize(
-    ("name", "by"), [("of_pipelines", ", true"), ("of_steps", ", 'component'"), ("failed_components", "")]
-)
-async def test_figures_read_the_runs_of_their_time_and_organization(
-    planned: Any, crowded: Record, name: str, by: str
-):
-    begin, end = (f"00000000-0000-6000-8000-{place:012x}" for place in (1, 101))
-
-    plan = await planned(statistics[name], f"'{BIG}', '{begin}', '{end}', NULL{by}", crowded.app)
-
-    assert scanned(plan) == set()
-    # Twice by the figures that count runs on one side and what they used on the other.
-    assert plan.rows_of("run_history_default") <= 200
-    assert plan.rows_of("run") <= 100

@@ -116,6 +116,14 @@ class BatchStart(msgspec.Struct, frozen=True, kw_only=True):
         return digest.digest()
 
 
+class Purged(msgspec.Struct, frozen=True):
+    """How many batches were looked at, how many of them have no runs any more, and how many runs were removed."""
+
+    looked: int
+    purged: int
+    runs: int
+
+
 async def begin(pool: Pool, scope: Scope, wanted: BatchStart) -> tuple[UUID, bool]:
     """Bring a batch into being, with its list of documents and no run yet; returns its id, and whether it is new.
 
@@ -297,11 +305,36 @@ async def purge(scope: Scope, *, older_than: timedelta, limit: int, dry_run: boo
     return len(rows)
 
 
-async def _purge(scope: Scope, id: UUID) -> None:
+async def purge_some(scope: Scope, before: datetime, *, most: int, dry_run: bool = False) -> Purged:
+    """`purge` of batches that are over since before a moment, the oldest first, in a piece that is bounded.
+
+    Args:
+        most: of batches, and of runs; the next call goes on with a batch of which some runs are left.
+    """
+    rows = await scope.runner.fetch(_sql.old_batches, scope.organization, before, most)
+    if dry_run:
+        return Purged(len(rows), len(rows), 0)
+    runs = 0
+    for place, row in enumerate(rows):
+        removed, is_done = await _purge(scope, row["id"], most - runs)
+        runs += removed
+        if not is_done:
+            return Purged(place + 1, place, runs)
+    return Purged(len(rows), len(rows), runs)
+
+
+async def _purge(scope: Scope, id: UUID, most: int | None = None) -> tuple[int, bool]:
+    """Remove the runs of a batch, at most so many: how many that were, and whether none is left."""
     await scope.runner.execute(_sql.keep_sums, scope.organization, id)
-    while (await scope.runner.execute(_sql.purge_runs, scope.organization, id, _PURGED)) != "DELETE 0":
-        pass
-    await scope.runner.execute(_sql.note_purge, scope.organization, id)
+    gone = 0
+    while most is None or gone < most:
+        size = _PURGED if most is None else min(_PURGED, most - gone)
+        removed = int((await scope.runner.execute(_sql.purge_runs, scope.organization, id, size)).split()[-1])
+        gone += removed
+        if removed < size:
+            await scope.runner.execute(_sql.note_purge, scope.organization, id)
+            return gone, True
+    return gone, False
 
 
 def _told(batch: Batch) -> dict[str, Any]:

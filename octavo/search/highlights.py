@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -19,7 +20,6 @@ _SHORTEST_STEM = 3
 # By meaning, shorter words say little.
 _SHORTEST_MARKED = 4
 
-_MARKED = re.compile(f"{MATCH_START}([^{MATCH_END}]*){MATCH_END}")
 _WORD = re.compile(r"\w+")
 
 
@@ -73,16 +73,14 @@ def _shown(text: str, spans: Sequence[Span], style: Style) -> str:
 
 
 def _unmarked(marked: str) -> tuple[str, list[Span]]:
-    pieces: list[str] = []
-    spans: list[Span] = []
-    at = length = 0
-    for found in _MARKED.finditer(marked):
-        pieces += (marked[at : found.start()], found[1])
-        length += found.start() - at
-        spans.append((length, length + len(found[1])))
-        length += len(found[1])
-        at = found.end()
-    return "".join([*pieces, marked[at:]]), spans
+    before, *others = marked.split(MATCH_START)
+    pieces, spans, at = [before], [], len(before)
+    for other in others:
+        match, _, behind = other.partition(MATCH_END)
+        pieces += (match, behind)
+        spans.append((at, at + len(match)))
+        at += len(match) + len(behind)
+    return "".join(pieces), spans
 
 
 def _found_literally(texts: Sequence[str | None], words: Words) -> tuple[str, list[Span]]:
@@ -110,16 +108,21 @@ def _window(text: str, spans: Sequence[Span]) -> Span:
     """Where to look: at the most different matches, then the most, then the first."""
     if len(text) <= CHARACTERS:
         return 0, len(text)
-    best = max(range(len(spans)), key=lambda at: (*_worth(text, spans, at), -at), default=None)
-    around = 0 if best is None else spans[best][0]
+    around = _best_start(text, spans)
     start = _word_begins(text, max(0, min(around - _BEFORE, len(text) - CHARACTERS)), around)
     return start, _word_ends(text, min(len(text), start + CHARACTERS), around)
 
 
-def _worth(text: str, spans: Sequence[Span], first: int) -> tuple[int, int]:
-    reach = spans[first][0] + CHARACTERS - _BEFORE
-    within = [text[start:end].lower() for start, end in spans[first:] if end <= reach]
-    return len(set(within)), len(within)
+def _best_start(text: str, spans: Sequence[Span]) -> int:
+    """Where the match begins behind which most follow before the window ends."""
+    said = [text[start:end].lower() for start, end in spans]
+    ends = [end for _, end in spans]
+    best, around = (-1, -1), 0
+    for first, (start, _) in enumerate(spans):
+        within = said[first : bisect_right(ends, start + CHARACTERS - _BEFORE)]
+        if (worth := (len(set(within)), len(within))) > best:
+            best, around = worth, start
+    return around
 
 
 def _word_begins(text: str, start: int, latest: int) -> int:

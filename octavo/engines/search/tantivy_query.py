@@ -60,20 +60,22 @@ class Builder:
         self._schema = index.schema
         self._query = query
         self._tag = stored.tag(query.organization)
+        self._frequencies: dict[tuple[str, str], int] = {}
 
     def matching(self, meaning: Meaning) -> Any:
         """What matches: passages and wholes."""
-        wanted = [
-            self._together(terms, bool(meaning.excluded))
+        spoken = [
+            terms
             for alternative in meaning.alternatives
             for terms in alternative
+            if all(self._is_known(term, "text") for term in terms)
         ]
+        wanted = [self._together(terms, bool(meaning.excluded)) for terms in spoken]
         wanted += [self._resembling(words) for words in meaning.rough if words]
         if self._has_long():
             wanted += [
                 self._make.boost_query(self._all([self._term(term, "whole") for term in terms]), APART)
-                for alternative in meaning.alternatives
-                for terms in alternative
+                for terms in spoken
                 if len(terms) > 1 or meaning.excluded
             ]
         clauses = [(self._occur.Must, self._boosted(self._any(wanted))), *self._narrowed()]
@@ -139,7 +141,7 @@ class Builder:
                 self._make.const_score_query(self._term(term, part), weight * _RARITIES * rarity),
             )
             for part in WEIGHED
-            if (weight := getattr(weights, part)) > weights.text
+            if (weight := getattr(weights, part)) > weights.text and self._is_known(term, part)
         ]
         text = self._term(term, "text")
         if weights.text != 1.0:
@@ -162,11 +164,20 @@ class Builder:
         """The inverse document frequency of BM25, of a phrase the sum of its words'; 1 of a beginning."""
         if term.begins:
             return 1.0
-        frequencies = [
-            self._searcher.doc_freq("text", self._tag + form) for form in term.forms if form is not None
-        ]
+        frequencies = [self._frequency(form, "text") for form in term.forms if form is not None]
         documents = self._searcher.num_docs
         return sum(math.log(1 + (max(documents - found, 0) + 0.5) / (found + 0.5)) for found in frequencies)
+
+    def _is_known(self, term: Asked, field: str) -> bool:
+        """Whether a field may have a term: what no document has in it need not be looked for."""
+        whole = term.forms[: -1 if term.begins else None]
+        return all(form is None or self._frequency(form, field) for form in whole)
+
+    def _frequency(self, form: str, field: str) -> int:
+        """How many documents of the index have a word in a field."""
+        if (form, field) not in self._frequencies:
+            self._frequencies[form, field] = self._searcher.doc_freq(field, self._tag + form)
+        return self._frequencies[form, field]
 
     def _term(self, term: Asked, field: str) -> Any:
         words = [GAP if form is None else self._tag + form for form in term.forms]
@@ -196,9 +207,9 @@ class Builder:
         ]
 
     def _silent(self, field: str, values: Sequence[str]) -> Any:
-        """A demand that adds nothing to a score."""
-        query = self._make.term_set_query(self._schema, field, list(values))
-        return self._make.const_score_query(query, 0.0)
+        """A demand that adds nothing to a score; the library's own set of terms would read all that have one."""
+        terms = [self._make.term_query(self._schema, field, value) for value in values]
+        return self._make.const_score_query(self._any(terms), 0.0)
 
     def _all(self, queries: Sequence[Any]) -> Any:
         if len(queries) == 1:

@@ -126,6 +126,7 @@ class Worker:
         self._running: dict[asyncio.Task[None], Claimed] = {}
         self._reasons: dict[UUID, _Reason] = {}
         self._awaited: set[UUID] = set()
+        self._ending = 0
         self._freed = asyncio.Event()
         self._draining = False
         self._looked_at = self._strays_at = float("-inf")
@@ -231,7 +232,7 @@ class Worker:
         try:
             await self._give_back_strays()
             await self._look()
-            wishes = self._shares.choose(self._slots - self.running, time.time() + self._server_ahead)
+            wishes = self._shares.choose(self._free, time.time() + self._server_ahead)
             claimed = await self._claim(wishes) if wishes else []
         except BaseException:
             # Nobody knows what was done: begin anew, and give back what we have without knowing.
@@ -243,12 +244,17 @@ class Worker:
 
     async def _room(self) -> bool:
         """Wait until there are free slots, enough for a batch while others are busy; False: not yet."""
-        if self.running > self._slots * 3 // 4:
+        if self._free < self._slots // 4:
             self._freed.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(0.05 if self.running < self._slots else 1.0):
+                async with asyncio.timeout(0.05 if self._free > 0 else 1.0):
                     await self._freed.wait()
-        return self.running < self._slots
+        return self._free > 0
+
+    @property
+    def _free(self) -> int:
+        """Free slots: those whose ends are on their way need none, until there are as many as slots."""
+        return self._slots - (self.running - self._ending) - max(0, self._ending - self._slots)
 
     async def _look(self) -> None:
         now = time.monotonic()
@@ -299,6 +305,15 @@ class Worker:
             return
         # From here on nothing interrupts it: how it ended is known.
         self._reasons[run.id] = "ending"
+        self._ending += 1
+        self._freed.set()
+        try:
+            await self._ended(run, end)
+        finally:
+            self._ending -= 1
+
+    async def _ended(self, run: Claimed, end: Ended | Returned | None) -> None:
+        """Bring the end of a run to the record; None: it is there, written with the document."""
         if end is None:
             await self._queue.follow([run], self._awaited)
             self._awaited.discard(run.id)

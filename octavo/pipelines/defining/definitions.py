@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
@@ -192,12 +193,16 @@ def models_of(pipeline: Pipeline, components: Components) -> frozenset[str]:
     return frozenset(names)
 
 
+_Key = tuple[UUID, UUID, int]
+
+
 class Plans:
     """Plans by pipeline and version, read once: a version never changes."""
 
     def __init__(self, components: Components) -> None:
         self._components = components
-        self._plans: dict[tuple[UUID, UUID, int], Plan] = {}
+        self._plans: dict[_Key, Plan] = {}
+        self._reading: dict[_Key, asyncio.Lock] = {}
 
     async def get(self, scope: Scope, pipeline: UUID, version: int) -> Plan:
         """The plan of a version.
@@ -213,17 +218,28 @@ class Plans:
     async def known(self, scope: Scope, pipeline: UUID, version: int) -> Plan:
         """As `get`, whatever models are allowed: to tell what a version is, not to run it."""
         key = (scope.organization, pipeline, version)
-        known = self._plans.get(key)
-        if known is not None:
-            return known
+        return self._plans.get(key) or await self._read_once(scope, key)
+
+    async def _read_once(self, scope: Scope, key: _Key) -> Plan:
+        """A worker that begins has hundreds of runs of one pipeline at once: one of them reads it for all."""
+        try:
+            async with self._reading.setdefault(key, asyncio.Lock()):
+                plan = self._plans.get(key) or await self._read(scope, *key[1:])
+                self._keep(key, plan)
+                return plan
+        finally:
+            self._reading.pop(key, None)
+
+    async def _read(self, scope: Scope, pipeline: UUID, version: int) -> Plan:
         row = await scope.runner.fetchrow(_sql.pipeline_body, scope.organization, pipeline, version)
         if row is None:
             raise NotFound(f"version {version} of the pipeline {pipeline} is gone", remedy="it was purged")
-        plan = plan_of(parse_pipeline(decode(row["body"])), self._components)
+        return plan_of(parse_pipeline(decode(row["body"])), self._components)
+
+    def _keep(self, key: _Key, plan: Plan) -> None:
         if len(self._plans) >= _REMEMBERED:
             self._plans.pop(next(iter(self._plans)))
         self._plans[key] = plan
-        return plan
 
 
 def _not_here(_given: Given) -> Any:

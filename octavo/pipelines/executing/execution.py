@@ -33,7 +33,7 @@ from octavo.values import flow, matching
 from octavo.values.account import Metrics, Progress
 from octavo.values.component import Given
 from octavo.values.document import Document
-from octavo.values.json import decode, encode
+from octavo.values.json import decode, encode, encode_known
 from octavo.values.model import UsedModel
 from octavo.values.run import StepDone
 
@@ -49,7 +49,7 @@ class Completed(msgspec.Struct, frozen=True):
     @property
     def output(self) -> bytes:
         """All outputs as one JSON object."""
-        return encode({name: msgspec.Raw(raw) for name, raw in self.outputs.items()})
+        return encode_known({name: msgspec.Raw(raw) for name, raw in self.outputs.items()})
 
 
 class Attempt:

@@ -21,7 +21,7 @@ from octavo.postgres.statements import load
 from octavo.store.scope import Committed, Scope, unheard
 from octavo.values.account import NOTHING, Metrics, Progress
 from octavo.values.actor import Actor, Origin
-from octavo.values.json import encode
+from octavo.values.json import encode, encode_known
 from octavo.values.run import State, StepDone
 
 _sql = load("octavo.pipelines.queueing", "queue.sql")
@@ -222,7 +222,7 @@ class Queue:
             [one.state for one in ended],
             [one.output for one in ended],
             [None] * len(ended),
-            [encode(msgspec.to_builtins(one.steps)) for one in ended],
+            [encode_known(one.steps) for one in ended],
             len(ended),
         )
         results = [one.results for one in ended]
@@ -359,7 +359,7 @@ class Steps:
             ended.state,
             ended.output,
             None,
-            encode(msgspec.to_builtins(ended.steps)),
+            encode_known(ended.steps),
         )
         runner = self._scope.runner
         if ended.results is None:
@@ -415,7 +415,7 @@ def step_done(row: Row) -> StepDone:
 
 
 def _details(step: StepDone) -> bytes:
-    return encode(msgspec.to_builtins(_Details(step.model, step.items, step.items_failed, step.metrics)))
+    return encode_known(_Details(step.model, step.items, step.items_failed, step.metrics))
 
 
 def _taken(row: Row) -> Taken:

@@ -373,3 +373,15 @@ async def test_a_run_that_is_picked_up_costs_one_claim_and_one_end_and_no_sign_o
     queue = load("octavo.pipelines.queueing", "queue.sql")
     assert (sent.count(queue.claim), sent.count(queue.finish_runs)) == (10, 10)
     assert sent.count(queue.beat) < 10
+
+
+async def test_a_pipeline_is_read_once_for_all_runs_that_begin_together(db, piped):
+    sent: list[str] = []
+    db.record.app.observe(sent.append)
+    runs = await piped.pipelines.start_many("double", [None] * 20)
+
+    async with db.worker(slots=20):
+        for run in runs:
+            await piped.runs.wait(run.id)
+
+    assert sent.count(load("octavo.pipelines.defining", "definitions.sql").pipeline_body) == 1

@@ -2,7 +2,8 @@
 
 Runs are started and executed for as long as it takes, in a record of their own. First nothing disturbs them. Then a
 snapshot is held open, as a backup or a forgotten session does: what is deleted cannot be removed, and a queue that
-reads past its dead rows gets slower with every one. Then it is let go, and the rest is executed.
+reads past its dead rows gets slower with every one. Then it is let go, and the rest is executed. At the end it is asked
+how all of them went.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from rich.progress import Progress
 import octavo
 from benchmarks.runs import SLOTS, noop
 from octavo import Octavo
+from octavo.pipelines.figures import add_up
 from octavo.postgres import server as embedded
 
 mpl.use("svg")
@@ -70,6 +74,60 @@ async def endure(db: Octavo, admin: dict[str, Any], runs: int, held_seconds: flo
     return pieces
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """A question about all runs: what it was, how many runs the answer is about, and what it took."""
+
+    question: str
+    runs: int
+    seconds: float
+
+
+ASKED = 7
+# What an answer takes without sums: the runs themselves.
+COUNTED = """
+SELECT
+    pipeline, pipeline_version, count(*) AS runs, sum(attempt - 1) AS retries,
+    percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY ended_at - started_at) AS took
+FROM octavo.run_history
+GROUP BY pipeline, pipeline_version
+"""
+
+
+async def ask(db: Octavo, admin: dict[str, Any]) -> list[Answer]:
+    """How all runs went, by the sums and from the runs; medians of a few times, but for the last."""
+    while (await add_up(db.record.system)).more:
+        pass
+    since = datetime.now(UTC) - timedelta(days=30)
+    (all_,) = await db.pipelines.stats(by="organization", since=since)
+    answers = [
+        Answer("by pipeline", all_.runs, await _took(lambda: db.pipelines.stats(since=since), ASKED)),
+        Answer(
+            "by component",
+            all_.runs,
+            await _took(lambda: db.pipelines.stats(by="component", since=since), ASKED),
+        ),
+        Answer(
+            "by organization",
+            all_.runs,
+            await _took(lambda: db.pipelines.stats(by="organization", since=since), ASKED),
+        ),
+    ]
+    counting = await asyncpg.connect(**admin)
+    rows = await counting.fetchval("SELECT count(*) FROM octavo.run_history")
+    answers.append(Answer("counted from the runs", rows, await _took(lambda: counting.fetch(COUNTED), 1)))
+    await counting.close()
+    return answers
+
+
+async def _took(question: Callable[[], Awaitable[Any]], times: int) -> float:
+    took = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        await question()
+        took.append(time.perf_counter() - begun)
+    return statistics.median(took)
+
+
 async def _piece(db: Octavo, worker: Any, begun: float, is_held: bool) -> Piece:
     done, started = worker.executed, time.perf_counter()
     await db.pipelines.start_many("endure", [None] * BATCH)
@@ -79,7 +137,7 @@ async def _piece(db: Octavo, worker: Any, begun: float, is_held: bool) -> Piece:
     return Piece(ended - begun, BATCH / (ended - started), is_held)
 
 
-def write(pieces: list[Piece], held_seconds: float) -> None:
+def write(pieces: list[Piece], answers: list[Answer], held_seconds: float) -> None:
     """The page and its picture."""
     held = [index for index, piece in enumerate(pieces) if piece.held]
     if not held:
@@ -109,8 +167,22 @@ def write(pieces: list[Piece], held_seconds: float) -> None:
         if some:
             rate = statistics.median(piece.per_second for piece in some)
             lines.append(f"| {name} | {len(some) * BATCH:,} | {rate:,.0f} | {rate / clean:.2f} |")
+    lines += ["", *_told(answers)]
     PAGE.write_text("\n".join([*lines, ""]), encoding="utf-8")
     _draw(pieces)
+
+
+def _told(answers: list[Answer]) -> list[str]:
+    return [
+        "## How they went",
+        "",
+        f"`db.pipelines.stats` about the last 30 days, the median of {ASKED} answers; and for comparison one statement "
+        "that counts some of it from the runs.",
+        "",
+        "| | runs | milliseconds |",
+        "|---|--:|--:|",
+        *(f"| {one.question} | {one.runs:,} | {one.seconds * 1000:,.0f} |" for one in answers),
+    ]
 
 
 def _draw(pieces: list[Piece]) -> None:
@@ -138,17 +210,18 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="octavo-endurance-"))
     folder.chmod(0o755)
     try:
-        write(asyncio.run(_run(folder / "data", asked.runs, asked.held)), asked.held)
+        write(*asyncio.run(_run(folder / "data", asked.runs, asked.held)), asked.held)
         console.print(f"wrote {PAGE} and {PICTURE}")
     finally:
         embedded.destroy(folder / "data", force=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _run(data: Path, runs: int, held_seconds: float) -> list[Piece]:
+async def _run(data: Path, runs: int, held_seconds: float) -> tuple[list[Piece], list[Answer]]:
     async with octavo.open(data, components=[noop], analytics="none") as db:
         assert db.record.server is not None
-        return await endure(db, db.record.server.running.dsn("octavo_admin"), runs, held_seconds)
+        admin = db.record.server.running.dsn("octavo_admin")
+        return await endure(db, admin, runs, held_seconds), await ask(db, admin)
 
 
 if __name__ == "__main__":

@@ -71,3 +71,17 @@ async def test_limits_of_an_organization_are_set_and_shown(typed):
     assert (shown["max_running"], shown["runs_per_day"], shown["run_share"]) == (None, 9, 2)
     assert typed("org", "show", "limited") == shown
     assert "is no limit" in typed("org", "configure", "limited", "--max-running", "many", fails=True)
+
+
+async def test_what_an_organization_allows_is_set_shown_and_lifted(typed):
+    typed("org", "create", "allowing")
+    words = ("--allowed-models", "small, large", "--max-batch-size", "50")
+
+    shown = typed("org", "configure", "allowing", *words)
+    lifted = typed("org", "configure", "allowing", "--allowed-models", "none", "--max-batch-size", "none")
+
+    assert (shown["allowed_models"], shown["max_batch_size"]) == (["large", "small"], 50)
+    assert (lifted["allowed_models"], lifted["max_batch_size"]) == (None, None)
+    assert "is not the name of a model" in typed(
+        "org", "configure", "allowing", "--allowed-models", "large@3", fails=True
+    )

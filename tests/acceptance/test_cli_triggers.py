@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -20,7 +21,7 @@ def typed(program: Path, place: Path, view: Workspace) -> Any:
     async def type_(*words: str, fails: bool = False) -> Any:
         organization = str((await view._bind()).organization)
         command = [str(program), "--data", str(place / "data"), *words, "--org", organization]
-        ran = _ran(command)
+        ran = await asyncio.to_thread(_ran, command)
         assert (ran.returncode != 0) == fails, ran.stderr
         return ran.stderr if fails else json.loads(ran.stdout) if "--json" in words else ran.stdout
 
@@ -65,10 +66,24 @@ async def test_what_is_missing_is_counted_and_started(typed, piped):
     started = await typed("run", "start-missing", "counted", "note", "--limit", "2")
     rest = await typed("trigger", "backfill", "notes")
 
-    assert counted == {"examined": 3, "missing": 3, "started": 0, "next": None}
+    assert counted == {"examined": 3, "missing": 3, "started": 0, "next": None, "batch": None}
     assert "2 of 2 documents have no run, 2 runs were started" in started
     assert "more: --after" in started
     assert "1 of 3 documents have no run, 1 runs were started" in rest
+
+
+async def test_what_is_missing_is_started_as_a_batch_and_watched_to_its_end(typed, piped, db):
+    await piped.documents.put_many([{"type": "note", "body": {"text": f"n {n}"}} for n in range(3)])
+    await piped.triggers.put("notes", "counted", type="note")
+
+    async with db.worker():
+        shown = await typed("trigger", "backfill", "notes", "--watch")
+    none = await typed("run", "start-missing", "counted", "note", "--batch", "--json")
+
+    assert "3 of 3 documents have no run, 3 runs were started" in shown
+    assert "notes counted v1 completed" in shown
+    assert "3 runs: 3 completed" in shown
+    assert (none["missing"], none["batch"]) == (0, None)
 
 
 def _ran(command: list[str]) -> subprocess.CompletedProcess[str]:

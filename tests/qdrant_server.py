@@ -98,6 +98,11 @@ class QdrantServer:
         with self._one_at_a_time:
             self._collections.answer("DELETE", f"/collections/{collection}", {})
 
+    def compacts(self, collection: str) -> bool:
+        """Let the engine's optimizer look after a collection; whether there was something to do."""
+        with self._one_at_a_time:
+            return self._collections.compacts(collection)
+
     def connected(self, connection: Any) -> None:
         """A client has opened a connection."""
         with self._one_at_a_time:
@@ -137,6 +142,10 @@ class Collections:
             return self._of(name, method, rest, body)
         except (ValueError, TypeError, edge_error()) as error:
             raise Failure(400, body=json.dumps({"status": {"error": str(error)}}).encode()) from error
+
+    def compacts(self, name: str) -> bool:
+        """Whether the optimizer finds something to do in a collection; it does it."""
+        return bool(self._shards[name].optimize())
 
     def _of(self, name: str, method: str, rest: str, body: Json) -> Any:
         shard = self._shards[name]

@@ -72,9 +72,8 @@ LIMIT 1
 
 -- fragment: belonging
 -- Of each live document the newest result of a version of a model, if it is of the document's current version.
-    SELECT DISTINCT ON (result.model, result.model_version, result.document_id)
-        result.model, result.model_version, result.document_id, result.version, result.label, result.score,
-        head.namespace, head.type, head.name
+    SELECT DISTINCT ON (result.document_id)
+        result.document_id, result.version, result.label, result.score, head.namespace, head.type, head.name
     FROM octavo.result AS result
     INNER JOIN octavo.document AS head
         ON head.organization_id = $1::octavo.organization
@@ -88,14 +87,17 @@ LIMIT 1
         AND result.status = 'completed'
 
 -- fragment: counted
+-- Version by version, so that the results of others are not read.
 counted AS MATERIALIZED (
-    SELECT newest.model, newest.model_version, newest.label, count(*) AS documents
-    FROM (
+    SELECT versions.model, versions.model_version, newest.label, count(*) AS documents
+    FROM (SELECT DISTINCT found.model, found.model_version FROM found) AS versions
+    CROSS JOIN LATERAL (
         -- include: belonging
-            AND (result.model, result.model_version) IN (SELECT found.model, found.model_version FROM found)
-        ORDER BY result.model, result.model_version, result.document_id, result.id DESC
+            AND result.model = versions.model
+            AND result.model_version = versions.model_version
+        ORDER BY result.document_id, result.id DESC
     ) AS newest
-    GROUP BY newest.model, newest.model_version, newest.label
+    GROUP BY versions.model, versions.model_version, newest.label
 )
 SELECT
     found.*, CASE WHEN {is_counted} THEN coalesce(counted.documents, 0) END AS document_count
@@ -167,7 +169,7 @@ WITH newest AS (
     -- include: belonging
         AND result.model = $2
         AND result.model_version = $3
-    ORDER BY result.model, result.model_version, result.document_id, result.id DESC
+    ORDER BY result.document_id, result.id DESC
 )
 SELECT document_id, namespace, type, name, version, score
 FROM newest

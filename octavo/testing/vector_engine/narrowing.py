@@ -53,7 +53,7 @@ class Narrowing:
         assert await shelf.ids(0, **bounds) == [noon]
 
     async def test_all_that_narrows_holds_together(self, shelf: Shelf) -> None:
-        """S0-126: two filters return the intersection."""
+        """S0-126, S0-128: two filters return the intersection; all together validate."""
         both = await shelf.add(2, type="note", language="de")
         await shelf.add(1, type="note", language="en")
         await shelf.add(0, type="article", language="de")

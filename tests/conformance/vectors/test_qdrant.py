@@ -61,6 +61,7 @@ async def test_every_field_that_a_filter_names_has_an_index(engine: QdrantVector
 
 
 async def test_the_optimizer_is_set_as_asked(own_record: Record, qdrant: QdrantServer) -> None:
+    """S0-110: and the names of collections begin as configured."""
     options = "deleted_threshold=0.3&vacuum_min_vector_number=500&default_segment_number=4"
     engine = QdrantVectors(own_record, MODEL, f"qdrant://{qdrant.address}/tuned?{options}")
 
@@ -70,6 +71,29 @@ async def test_the_optimizer_is_set_as_asked(own_record: Record, qdrant: QdrantS
     assert found.name.startswith("tuned_")
     assert (found.deleted_threshold, found.vacuum_min_vector_number) == (0.3, 500)
     assert found.default_segment_number == 4
+
+
+@pytest.mark.parametrize(
+    ("points", "deleted", "is_compacted"), [(1_500, 100, False), (1_500, 600, True), (900, 400, False)]
+)
+async def test_a_fifth_of_a_thousand_deleted_is_compacted_and_less_is_not(
+    own_record: Record, qdrant: QdrantServer, points: int, deleted: int, is_compacted: bool
+) -> None:
+    """S0-100, S0-101, S0-102: deleted_threshold 0.2, vacuum_min_vector_number 1000, two segments aimed at."""
+    engine = QdrantVectors(own_record, MODEL, f"qdrant://{qdrant.address}/of{points}less{deleted}")
+    made = await engine.settings()
+    vector = {"passage": [1.0] * MODEL.dimensions}
+    batch = [{"id": id, "vector": vector, "payload": {"version": id}} for id in range(1, points + 1)]
+    few = {"must": [{"key": "version", "range": {"lte": deleted}}]}
+    await tampered(qdrant, engine, [{"upsert": {"points": batch}}])
+    before = qdrant.compacts(made.name)
+
+    await tampered(qdrant, engine, [{"delete": {"filter": few}}])
+
+    await engine.close()
+    assert (made.deleted_threshold, made.vacuum_min_vector_number) == (0.2, 1_000)
+    assert made.default_segment_number == 2
+    assert (before, qdrant.compacts(made.name)) == (False, is_compacted)
 
 
 async def test_a_point_tells_whose_it_is_and_from_when(

@@ -6,4 +6,4 @@ from octavo.testing.vector_engine import VectorEngineSuite
 
 
 class TestVectorEngines(VectorEngineSuite):
-    pass
+    """S0-029, S0-111: the same suite passes on the default and on each adapter of the interface."""

@@ -4,6 +4,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# What was compiled is kept, whatever is set outside: tests start hundreds of processes that import the package.
+export PYTHONDONTWRITEBYTECODE :=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # What runs before every commit: all that needs no database, and the heart of what does. Chosen by measurement.
 FAST := tests/unit tests/architecture $(patsubst %,tests/database/test_%.py,documents events find_pages labels)

@@ -6,8 +6,6 @@ commits nobody else makes, LISTEN, DDL or the whole log asks for `fresh_record`.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -15,23 +13,15 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from octavo.postgres import server as embedded
 from octavo.postgres.migrator import migrate
 from octavo.postgres.record import Record, open_record
 from octavo.postgres.server import Server
 from octavo.store import organizations
 from octavo.store.organizations import Organization
 from tests.databases import migrated_database, settings_of
+from tests.places import short_place
 from tests.program import started_program
-
-FAST = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "shared_buffers": "128MB",
-    "max_connections": "200",
-    "max_prepared_transactions": "4",
-}
+from tests.records import new_server
 
 # How long an example takes, or making one up, says something of the machine and nothing of what is tested; and one
 # fixture serves all examples of a test, which keep apart by themselves.
@@ -67,13 +57,10 @@ def _place(folder: str) -> int:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A running PostgreSQL of this test process."""
-    folder = Path(tempfile.mkdtemp(prefix="octavo-tests-"))
-    folder.chmod(0o755)
-    running = embedded.open_server(folder / "data", settings=FAST)
-    yield running
-    running.close()
-    embedded.destroy(folder / "data", force=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    with short_place() as place:
+        running = new_server(place / "data")
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,24 +9,22 @@ from pathlib import Path
 import pytest
 
 import octavo
-from octavo.postgres import server as embedded
 from octavo.workspace import Workspace
 from tests.acceptance.ingesting import organization
+from tests.places import short_place
+from tests.records import new_record
 
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     """A short path that the server's own account can reach."""
-    made = Path(tempfile.mkdtemp(prefix="oct-", dir="/tmp"))
-    made.chmod(0o755)
-    yield made
-    embedded.destroy(made / "data", force=True)
-    shutil.rmtree(made)
+    with short_place() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 async def db(place: Path) -> AsyncIterator[octavo.Octavo]:
-    async with octavo.open(place / "data", background=False) as opened:
+    async with octavo.open(new_record(place / "data", durable=True), background=False) as opened:
         yield opened
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,8 @@ from typing import Any
 import pytest
 
 from octavo.postgres import server as embedded
-from tests.conftest import FAST
+from tests.places import short_place
+from tests.records import new_record
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "documents"
 NOBODY = "00000000-0000-7000-8000-000000000000"
@@ -56,20 +55,16 @@ class Cli:
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """A short path that the server's own account can reach."""
-    made = Path(tempfile.mkdtemp(prefix="oct-", dir="/tmp"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
+    with short_place() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def octavo(program: Path, folder: Path) -> Iterator[Cli]:
+def octavo(program: Path, folder: Path) -> Cli:
     """The program, with a server that stays up between the commands."""
-    cli = Cli(program, folder / "data")
-    embedded.open_server(cli.data, settings=FAST).close()
+    cli = Cli(program, new_record(folder / "data"))
     assert cli.json("up")["state"] == "running"
-    yield cli
-    embedded.destroy(cli.data, force=True)
+    return cli
 
 
 @pytest.fixture(scope="module")

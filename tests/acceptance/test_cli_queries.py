@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from octavo.postgres import server as embedded
 from tests.acceptance.test_cli import Cli
-from tests.conftest import FAST
+from tests.places import short_place
+from tests.records import new_record
 
 
 @pytest.fixture(scope="module")
 def octavo(program: Path) -> Iterator[Cli]:
     """The program, with a server that stays up between the commands, and four tickets."""
-    folder = Path(tempfile.mkdtemp(prefix="oct-", dir="/tmp"))
-    folder.chmod(0o755)
-    cli = Cli(program, folder / "data")
-    embedded.open_server(cli.data, settings=FAST).close()
-    assert cli.json("up")["state"] == "running"
-    for n, price in enumerate([10, 0.1, 0.2, "on request"]):
-        cli.put("ticket", {"n": n, "status": "done" if n % 3 else "open", "price": price}, "--name", f"T-{n}")
-    yield cli
-    embedded.destroy(cli.data, force=True)
-    shutil.rmtree(folder)
+    with short_place() as folder:
+        cli = Cli(program, new_record(folder / "data"))
+        assert cli.json("up")["state"] == "running"
+        for n, price in enumerate([10, 0.1, 0.2, "on request"]):
+            status = "done" if n % 3 else "open"
+            cli.put("ticket", {"n": n, "status": status, "price": price}, "--name", f"T-{n}")
+        yield cli
 
 
 def test_sums_of_groups_have_all_their_digits(octavo):

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from octavo.postgres import server as embedded
 from tests.acceptance.test_cli import Cli
-from tests.conftest import FAST
+from tests.places import short_place
+from tests.records import new_record
 
 
 @pytest.fixture(scope="module")
 def octavo(program: Path) -> Iterator[Cli]:
     """The program, with a server that stays up between the commands, and three documents that are embedded."""
-    folder = Path(tempfile.mkdtemp(prefix="oct-", dir="/tmp"))
-    folder.chmod(0o755)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, short_place() as folder:
         patch.setenv("OCTAVO_VECTORS", "postgres")
-        cli = Cli(program, folder / "data")
-        embedded.open_server(cli.data, settings=FAST).close()
+        cli = Cli(program, new_record(folder / "data"))
         assert cli.json("up")["state"] == "running"
         cli.put(
             "article", {"title": "Refund policy", "text": "How to get your money back."}, "--name", "policy"
@@ -32,8 +27,6 @@ def octavo(program: Path) -> Iterator[Cli]:
         )
         cli.put("note", {"text": "A refund for a cake that was not baked."}, "--name", "cake")
         yield cli
-    embedded.destroy(cli.data, force=True)
-    shutil.rmtree(folder)
 
 
 def names(hits: list[dict[str, object]]) -> list[object]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,8 @@ from typing import Any
 import pytest
 
 import octavo.sync
-from octavo.postgres import server as embedded
+from tests.places import short_place
+from tests.records import new_record
 
 OCTAVO = Path(sys.executable).with_name("octavo")
 PATIENCE_SECONDS = 60.0
@@ -24,17 +23,14 @@ PATIENCE_SECONDS = 60.0
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     """A short path that the server's own account can reach."""
-    made = Path(tempfile.mkdtemp(prefix="oct-", dir="/tmp"))
-    made.chmod(0o755)
-    yield made
-    embedded.destroy(made / "data", force=True)
-    shutil.rmtree(made)
+    with short_place() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def db(place: Path) -> Any:
     """A database that stays open, so that its server runs."""
-    with octavo.sync.open(place / "data", background=False) as opened:
+    with octavo.sync.open(new_record(place / "data"), background=False) as opened:
         yield opened
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import octavo.sync
-from octavo.postgres import server as embedded
+from tests.places import short_place
+from tests.records import new_record
 
 SHOP = """
 from typing import Annotated
@@ -32,12 +33,12 @@ class Changed(octavo.DocumentType, name="article", version=1):
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory) -> Iterator[Path]:
+def shop() -> Iterator[Path]:
     """A folder with models and a data directory."""
-    folder = tmp_path_factory.mktemp("shop")
-    (folder / "shop.py").write_text(SHOP, "utf-8")
-    yield folder
-    embedded.destroy(folder / "data", force=True)
+    with short_place() as folder:
+        (folder / "shop.py").write_text(SHOP, "utf-8")
+        new_record(folder / "data")
+        yield folder
 
 
 def _octavo(program: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -54,7 +54,7 @@ def statement_files() -> list[Path]:
 
 def schema_files() -> list[Path]:
     """The other `.sql` files: migrations and the schema they lead to."""
-    return [path for path in sorted(Path("octavo").rglob("*.sql")) if path not in statement_files()]
+    return sorted({*Path("octavo").rglob("*.sql")} - {*statement_files()})
 
 
 def every_statement() -> list[Statement]:

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from octavo.postgres import server as embedded
-from tests.conftest import FAST
 from tests.docs.pages import Block, blocks, pages
 from tests.docs.reader import Reader, commands, matches
+from tests.places import short_place
+from tests.records import new_record
 
 _RUNNABLE = {"python", "console"}
+_OPENED = re.compile(r"octavo\.open\(\"\./([\w-]+)\"")
 
 
 @pytest.fixture(scope="module")
-def workshop(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def workshop() -> Iterator[Path]:
     """A home with the example documents, and one embedded server for all pages, an organization each."""
-    home = tmp_path_factory.mktemp("home")
-    shutil.copytree("examples/documents", home / "Documents")
-    embedded.open_server(home / "octavo-data", settings=FAST).close()
-    yield home
-    with ThreadPoolExecutor() as stopping:  # what it takes is mostly waiting for each server's end
-        data = [mark.parent for mark in home.glob("*/octavo.json")]
-        list(stopping.map(partial(embedded.destroy, force=True), data))
+    with short_place() as home:
+        shutil.copytree("examples/documents", home / "Documents")
+        new_record(home / "octavo-data")
+        yield home
 
 
 @pytest.mark.timeout(180)
@@ -39,6 +36,9 @@ def workshop(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 )
 def test_a_page_does_what_it_says(page: Path, program: Path, workshop: Path, monkeypatch: pytest.MonkeyPatch):
     shown = blocks(page)
+    for data in _opened(page):
+        if not (workshop / data).exists():
+            new_record(workshop / data)
     monkeypatch.chdir(workshop)
     for name, value in _environment(page, program, workshop).items():
         monkeypatch.setenv(name, value)
@@ -77,6 +77,11 @@ def test_a_reader_notices_what_is_wrong(program: Path, block: Block):
 
         with pytest.raises(AssertionError):
             reader.follow(block)
+
+
+def _opened(page: Path) -> set[str]:
+    """The data directories that a page opens; what a tutorial or a command makes new is made new."""
+    return set() if "tutorial" in page.parts else set(_OPENED.findall(page.read_text("utf-8")))
 
 
 def _environment(page: Path, program: Path, home: Path) -> dict[str, str]:

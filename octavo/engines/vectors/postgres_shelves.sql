@@ -277,37 +277,37 @@ SELECT count(*) AS documents FROM gone
 -- name: summaries
 -- scope: system
 -- $1 model. What is held, by organization, with seals of the server: see octavo.roles.state. Each passage and each text
--- counts with a number of its document, so that one too many of one does not make up for one too few of another.
-WITH own AS MATERIALIZED (
-    -- include: own_shelves
-),
-known AS (
+-- counts with a number of its document, so that one too many of one does not make up for one too few of another. All
+-- is added up by shelf before the shelves of the model are picked out: asking of each row costs more than adding it.
+WITH known AS (
     SELECT
-        organization_id, count(*) AS documents, sum(uuid_hash_extended(document_id, version)) AS seals,
+        organization_id, shelf, count(*) AS documents, sum(uuid_hash_extended(document_id, version)) AS seals,
         sum(uuid_hash(document_id)::bigint * passages) AS wanted
     FROM octavo.vector_document
-    WHERE shelf IN (SELECT shelf FROM own)
-    GROUP BY organization_id
+    GROUP BY organization_id, shelf
 ),
 passages AS (
-    SELECT organization_id, sum(uuid_hash(document_id)) AS held
+    SELECT organization_id, shelf, sum(uuid_hash(document_id)) AS held
     FROM octavo.vector_passage
-    WHERE shelf IN (SELECT shelf FROM own)
-    GROUP BY organization_id
+    GROUP BY organization_id, shelf
 ),
 texts AS (
-    SELECT organization_id, sum(uuid_hash(document_id)) AS held
+    SELECT organization_id, shelf, sum(uuid_hash(document_id)) AS held
     FROM octavo.vector_text
-    WHERE shelf IN (SELECT shelf FROM own)
-    GROUP BY organization_id
+    GROUP BY organization_id, shelf
 )
 SELECT
-    organization_id, coalesce(known.documents, 0) AS documents,
-    coalesce(known.seals, 0) + abs(coalesce(known.wanted, 0) - coalesce(passages.held, 0))
-    + abs(coalesce(known.wanted, 0) - coalesce(texts.held, 0)) AS seals
+    organization_id, sum(coalesce(known.documents, 0))::bigint AS documents, sum(
+        coalesce(known.seals, 0) + abs(coalesce(known.wanted, 0) - coalesce(passages.held, 0))
+        + abs(coalesce(known.wanted, 0) - coalesce(texts.held, 0))
+    ) AS seals
 FROM known
-FULL JOIN passages USING (organization_id)
-FULL JOIN texts USING (organization_id)
+FULL JOIN passages USING (organization_id, shelf)
+FULL JOIN texts USING (organization_id, shelf)
+WHERE shelf IN (
+-- include: own_shelves
+)
+GROUP BY organization_id
 
 -- name: digests
 -- scope: system

@@ -48,10 +48,9 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     pipeline: Reference
     documents: list[UUID | None]
     input: bytes = b"{}"
-    unique_keys: list[str | None]
+    unique_key: str | None = None
     priority: int = PRIORITY
     delay_seconds: float = 0.0
-    batch: UUID | None = None
     after: list[UUID] = []
     after_any_end: bool = False
     concurrency: str | None = None
@@ -93,13 +92,18 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             pipeline=pipeline,
             documents=list(documents),
             input=encode_object(input or {}, what="input of a run", max_bytes=MAX_INPUT_BYTES),
-            unique_keys=[unique_key] * len(documents),
+            unique_key=unique_key,
             priority=priority,
             delay_seconds=delay_seconds,
             after=sorted(set(after)),
             after_any_end=after_any_end,
             concurrency=concurrency,
         )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the runs go into the queue at once, whatever is there."""
+        return self.unique_key is None and not self.delay_seconds and not self.after
 
 
 async def start(
@@ -115,25 +119,47 @@ async def start(
         Conflict: a run to wait for has failed. QuotaExceeded.
     """
     ids = [uuid7() for _ in wanted.documents]
+    if wanted.is_plain and worker is None:
+        started = await _start_plain(scope, wanted, ids)
+    else:
+        started = await _start_otherwise(scope, wanted, ids, worker, lease_seconds)
+    if started:
+        scope.committed(runs=True)
+    if len(started) == len(ids):
+        return started
+    return await _there_already(scope, wanted)
+
+
+async def _start_plain(scope: Scope, wanted: Start, ids: list[UUID]) -> list[Run]:
+    reference, documents = wanted.pipeline, wanted.documents
+    arguments = scope.change(
+        *(wanted.priority, wanted.input, wanted.concurrency, ids, len(ids), NAMESPACE, TYPE, reference.name)
+    )
+    if reference.tag is not None or reference.version is not None:
+        asked = (reference.tag, reference.version, documents)
+        row = await scope.runner.fetchrow(_sql.start_asked, *arguments, *asked)
+    elif documents.count(None) < len(documents):
+        row = await scope.runner.fetchrow(_sql.start_newest_about, *arguments, documents)
+    else:
+        row = await scope.runner.fetchrow(_sql.start_newest, *arguments)
+    return [] if row is None else _queued(scope, wanted, ids, row)
+
+
+async def _start_otherwise(
+    scope: Scope, wanted: Start, ids: list[UUID], worker: UUID | None, lease_seconds: float | None
+) -> list[Run]:
+    reference = wanted.pipeline
     arguments = (
-        *scope.change(wanted.priority, wanted.delay_seconds, worker, lease_seconds, wanted.batch),
-        *(NAMESPACE, TYPE, wanted.pipeline.name, wanted.pipeline.tag, wanted.pipeline.version),
-        ids,
-        wanted.documents,
-        [wanted.input] * len(ids),
-        wanted.unique_keys,
-        wanted.concurrency,
+        *scope.change(wanted.priority, wanted.delay_seconds, worker, lease_seconds, wanted.concurrency),
+        *(NAMESPACE, TYPE, reference.name, reference.tag, reference.version),
+        *(ids, wanted.documents, wanted.input, wanted.unique_key),
     )
     if wanted.after:
         rows = await scope.runner.fetch(_sql.start_after, *arguments, wanted.after, wanted.after_any_end)
     else:
         rows = await scope.runner.fetch(_sql.start_runs, *arguments)
-    if rows:
-        scope.committed(runs=True)
-    if len(rows) == len(ids):
-        found = {row["id"]: run_from_row(scope, row) for row in rows}
-        return [found[id] for id in ids]
-    return await _there_already(scope, wanted)
+    found = {row["id"]: run_from_row(scope, row) for row in rows}
+    return [found[id] for id in ids if id in found]
 
 
 async def get(scope: Scope, id: UUID) -> Run:
@@ -332,6 +358,40 @@ def run_from_row(scope: Scope, row: Row) -> Run:
     )
 
 
+def _queued(scope: Scope, wanted: Start, ids: Sequence[UUID], row: Row) -> list[Run]:
+    """The runs of a plain start, of which the server tells only what it decided."""
+    origin, shard, epoch, xid = scope.origin, scope.shard, row["epoch"], row["xid"]
+    pipeline_id, pipeline_version = row["pipeline_id"], row["pipeline_version"]
+    max_attempts, moment = row["max_attempts"], row["moment"]
+    return [
+        Run(
+            id=id,
+            pipeline=wanted.pipeline.name,
+            pipeline_id=pipeline_id,
+            pipeline_version=pipeline_version,
+            document_id=document,
+            document_version=version,
+            priority=wanted.priority,
+            state="queued",
+            attempt=0,
+            max_attempts=max_attempts,
+            unique_key=None,
+            created_at=moment,
+            started_at=None,
+            ended_at=None,
+            actor=origin.actor,
+            session=origin.session,
+            correlation=origin.correlation,
+            concurrency=wanted.concurrency,
+            position=Position(shard, epoch, xid, number),
+            raw_input=wanted.input,
+        )
+        for id, document, version, number in zip(
+            ids, wanted.documents, row["document_versions"], row["positions"], strict=False
+        )
+    ]
+
+
 def check_page(scope: Scope, limit: int, what: str) -> None:
     """Raise `LimitExceeded` for a page that is too long, or holds nothing."""
     if not 1 <= limit <= scope.limits.page:
@@ -358,9 +418,8 @@ def _run_page(scope: Scope, rows: Sequence[Row], limit: int) -> RunPage:
 
 async def _there_already(scope: Scope, wanted: Start) -> list[Run]:
     """The run that has the unique key; or why nothing was started."""
-    key = wanted.unique_keys[0]
-    if key is not None:
-        rows = await scope.runner.fetch(_sql.runs_by_key, scope.organization, [key])
+    if wanted.unique_key is not None:
+        rows = await scope.runner.fetch(_sql.runs_by_key, scope.organization, [wanted.unique_key])
         if rows:
             return [msgspec.structs.replace(run_from_row(scope, row), changed=False) for row in rows]
     refused = await refusal(scope, wanted.after, any_end=wanted.after_any_end, runs=len(wanted.documents))

@@ -13,15 +13,14 @@ CASE WHEN jsonb_typeof(body.value -> 'retry' -> 'attempts') = 'number'
         octavo.whole_number(body.value, 'max_running_per_key') AS max_running_per_key
 
 -- fragment: started
--- A run for each `item` (id, document_id, document_version, input, unique_key, place; concurrency: its key among the
--- limits; waits_for: runs that must end first) of the `pipeline`. $1 to $6
--- organization and origin; $7 priority, $8 seconds to wait, $9 worker and $10 seconds of its lease, or null: the run
--- waits for a worker; $11 batch or null.
+-- A run for each `item` (id, document_id, document_version, place; waits_for: runs that must end first) of the
+-- `pipeline`. $1 to $6 organization and origin; $7 priority, $8 seconds to wait, $9 worker and $10 seconds of its lease,
+-- or null: the run waits for a worker; $11 its key among the limits or null; $19 input, $20 unique key or null.
 stored AS (
     INSERT INTO octavo.run (
         organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state,
         input, unique_key, ticket, fence, attempt, max_attempts, created_at, started_at, actor, actor_kind, session_id,
-        correlation_id, causation_id, event_sequence, epoch, position_xid, position_id, batch_id, max_running,
+        correlation_id, causation_id, event_sequence, epoch, position_xid, position_id, max_running,
         max_running_per_key, concurrency, waits_for
     )
     SELECT
@@ -30,11 +29,11 @@ stored AS (
         (CASE WHEN $9::uuid IS NOT NULL THEN 'running' WHEN $8::float8 > 0 OR item.waits_for > 0 THEN 'delayed'
             ELSE 'queued' END)
             ::octavo.run_state,
-        item.input, item.unique_key, nextval('octavo.run_ticket'),
+        $19::jsonb, $20::text, nextval('octavo.run_ticket'),
         CASE WHEN $9::uuid IS NULL THEN 0 ELSE 1 END, CASE WHEN $9::uuid IS NULL THEN 0 ELSE 1 END,
         pipeline.max_attempts, now.moment, CASE WHEN $9::uuid IS NOT NULL THEN now.moment END,
-        $2, $3::octavo.actor_kind, $4, $5, $6, 1, now.epoch, now.xid, nextval('octavo.event_position'), $11::uuid,
-        pipeline.max_running, pipeline.max_running_per_key, item.concurrency, item.waits_for
+        $2, $3::octavo.actor_kind, $4, $5, $6, 1, now.epoch, now.xid, nextval('octavo.event_position'),
+        pipeline.max_running, pipeline.max_running_per_key, $11::text, item.waits_for
     FROM item, pipeline, now
     WHERE NOT EXISTS (SELECT FROM item WHERE document_id IS NOT NULL AND document_version IS NULL)
     ORDER BY item.place
@@ -68,12 +67,46 @@ recorded AS (
     SELECT
         created_at, epoch, position_xid, position_id, organization_id, 'run-' || id, 1,
         CASE WHEN state = 'running' THEN 'run.started' ELSE 'run.queued' END, document_id, document_version,
-        jsonb_strip_nulls(jsonb_build_object(
-            'pipeline', pipeline, 'pipelineVersion', pipeline_version, 'priority', priority, 'batch', batch_id
-        )),
+        jsonb_build_object('pipeline', pipeline, 'pipelineVersion', pipeline_version, 'priority', priority),
         actor, actor_kind, session_id, correlation_id, causation_id
     FROM stored
 )
+
+-- fragment: queued
+-- A run that waits for a worker for each `item` (id, document_id, document_version, ticket, position_id), with what is
+-- `shared` by all of them (pipeline, pipeline_id, pipeline_version, max_attempts, max_running, max_running_per_key,
+-- input, concurrency, batch_id, data of the event; epoch, xid, moment). $1 to $6 organization and origin, $7 priority.
+-- What is written is known before, so that nothing has to be handed on: that is a third of the cost of a start.
+stored AS (
+    INSERT INTO octavo.run (
+        organization_id, id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state,
+        input, ticket, max_attempts, created_at, actor, actor_kind, session_id, correlation_id, causation_id,
+        event_sequence, epoch, position_xid, position_id, batch_id, max_running, max_running_per_key, concurrency
+    )
+    SELECT
+        $1::octavo.organization, item.id, shared.pipeline, shared.pipeline_id, shared.pipeline_version,
+        item.document_id, item.document_version, $7::smallint, 'queued', shared.input, item.ticket,
+        shared.max_attempts, shared.moment, $2, $3::octavo.actor_kind, $4, $5, $6, 1, shared.epoch, shared.xid,
+        item.position_id, shared.batch_id, shared.max_running, shared.max_running_per_key, shared.concurrency
+    FROM shared CROSS JOIN item
+),
+ticketed AS (
+    INSERT INTO octavo.run_queue (organization_id, priority, id, run_id)
+    SELECT $1::octavo.organization, $7::smallint, ticket, id FROM item
+),
+recorded AS (
+    INSERT INTO octavo.event (
+        recorded_at, epoch, position_xid, id, organization_id, stream, sequence, type, document_id, version,
+        data, actor, actor_kind, session_id, correlation_id, causation_id
+    )
+    SELECT
+        shared.moment, shared.epoch, shared.xid, item.position_id, $1::octavo.organization, 'run-' || item.id, 1,
+        'run.queued', item.document_id, item.document_version, shared.data, $2, $3::octavo.actor_kind, $4, $5, $6
+    FROM shared CROSS JOIN item
+)
+
+-- fragment: numbers
+nextval('octavo.run_ticket') AS ticket, nextval('octavo.event_position') AS position_id
 
 -- fragment: asked_pipeline
 -- $12 namespace and $13 type of pipelines, $14 the pipeline's name, $15 a tag or null, $16 a version or null.
@@ -112,26 +145,165 @@ pipeline AS MATERIALIZED (
         ) IS DISTINCT FROM 'false'::jsonb)
 )
 
--- fragment: wanted
--- Arrays of one length: $17 ids, $18 documents, $19 inputs, $20 unique keys.
-wanted AS MATERIALIZED (
-    SELECT given.*, about.version AS document_version
-    FROM unnest($17::uuid [], $18::uuid [], $19::jsonb [], $20::text []) WITH ORDINALITY
-        AS given (id, document_id, input, unique_key, place)
-    LEFT JOIN octavo.document AS about
+-- fragment: newest_pipeline
+-- As the asked_pipeline, of which only the newest version will do: half as many tables are looked into.
+pipeline AS MATERIALIZED (
+    SELECT
+        named.name, named.id, named.version AS number,
+        -- include: attempts
+    FROM octavo.document AS named
+    INNER JOIN octavo.body AS body
+        ON body.organization_id = $1::octavo.organization AND body.hash = named.body_hash
+    WHERE
+        named.organization_id = $1::octavo.organization
+        AND named.namespace = $12
+        AND named.type = $13
+        AND named.name = $14
+        AND named.deleted_at IS NULL
+        AND (body.value -> 'is_active') IS DISTINCT FROM 'false'::jsonb
+)
+
+-- fragment: of_documents
+LEFT JOIN octavo.document AS about
         ON about.organization_id = $1::octavo.organization
         AND about.id = given.document_id
         AND about.deleted_at IS NULL
 
+-- fragment: all_documents_there
+NOT EXISTS (SELECT FROM wanted WHERE document_id IS NOT NULL AND document_version IS NULL)
+
+-- fragment: shared
+-- Of all runs of a call: $8 input, $9 their key among the limits or null.
+shared AS MATERIALIZED (
+    SELECT
+        pipeline.name AS pipeline, pipeline.id AS pipeline_id, pipeline.number AS pipeline_version,
+        pipeline.max_attempts, pipeline.max_running, pipeline.max_running_per_key, $8::jsonb AS input,
+        $9::text AS concurrency, NULL::uuid AS batch_id,
+        jsonb_build_object(
+            'pipeline', pipeline.name, 'pipelineVersion', pipeline.number, 'priority', $7::smallint
+        ) AS data,
+        now.*
+    FROM pipeline CROSS JOIN now
+
+-- fragment: counted
+-- $11 runs. No row of an organization without a quota.
+permitted AS MATERIALIZED (
+    SELECT octavo.take_quota(
+        $1::octavo.organization, octavo.whole_number(profile.settings, 'runs_per_day'), $11::integer
+    ) AS is_permitted
+    FROM octavo.organization_profile AS profile CROSS JOIN shared
+    WHERE
+        profile.id = $1::octavo.organization
+        AND octavo.whole_number(profile.settings, 'runs_per_day') IS NOT NULL
+)
+
+-- fragment: unless_refused
+WHERE NOT EXISTS (SELECT FROM permitted WHERE NOT is_permitted)
+
+-- fragment: started_runs
+SELECT
+    pipeline_id, pipeline_version, max_attempts, moment, epoch, xid,
+    ARRAY(SELECT position_id FROM item) AS positions,
+    ARRAY(SELECT document_version FROM item) AS document_versions
+FROM shared
+
+-- name: start_newest
+-- Runs that wait for a worker at once, of the newest version of a pipeline and about no document: $1 to $7 as for what
+-- is `queued`, $8 to $11 as for what is `shared` and `counted`, $10 ids, $12 to $14 as for the `newest_pipeline`. All or
+-- none: none when no row is given, or one without positions.
+WITH
+-- include: now
+,
+-- include: newest_pipeline
+,
+-- include: shared
+),
+-- include: counted
+,
+item AS MATERIALIZED (
+    SELECT
+        given.id, NULL::uuid AS document_id, NULL::integer AS document_version,
+        -- include: numbers
+    FROM shared CROSS JOIN unnest($10::uuid []) AS given (id)
+    -- include: unless_refused
+),
+-- include: queued
+-- include: started_runs
+
+-- name: start_newest_about
+-- As start_newest, about documents or none: $15, as many as ids.
+WITH
+-- include: now
+,
+-- include: newest_pipeline
+,
+wanted AS MATERIALIZED (
+    SELECT given.*, about.version AS document_version
+    FROM unnest($10::uuid [], $15::uuid []) WITH ORDINALITY AS given (id, document_id, place)
+    -- include: of_documents
+),
+-- include: shared
+    WHERE
+    -- include: all_documents_there
+),
+-- include: counted
+,
+item AS MATERIALIZED (
+    SELECT
+        wanted.id, wanted.document_id, wanted.document_version,
+        -- include: numbers
+    FROM shared CROSS JOIN wanted
+    -- include: unless_refused
+    ORDER BY wanted.place
+),
+-- include: queued
+-- include: started_runs
+
+-- name: start_asked
+-- As start_newest_about, of a tag $15 or a version $16: see the `asked_pipeline`; $17 documents or none.
+WITH
+-- include: now
+,
+-- include: asked_pipeline
+,
+wanted AS MATERIALIZED (
+    SELECT given.*, about.version AS document_version
+    FROM unnest($10::uuid [], $17::uuid []) WITH ORDINALITY AS given (id, document_id, place)
+    -- include: of_documents
+),
+-- include: shared
+    WHERE
+    -- include: all_documents_there
+),
+-- include: counted
+,
+item AS MATERIALIZED (
+    SELECT
+        wanted.id, wanted.document_id, wanted.document_version,
+        -- include: numbers
+    FROM shared CROSS JOIN wanted
+    -- include: unless_refused
+    ORDER BY wanted.place
+),
+-- include: queued
+-- include: started_runs
+
+-- fragment: wanted
+-- Arrays of one length: $17 ids, $18 documents.
+wanted AS MATERIALIZED (
+    SELECT given.*, about.version AS document_version
+    FROM unnest($17::uuid [], $18::uuid []) WITH ORDINALITY AS given (id, document_id, place)
+    -- include: of_documents
+
 -- fragment: permitted
--- No row of an organization without a quota.
+-- No row of an organization without a quota. A run whose key is taken is not started.
 permitted AS MATERIALIZED (
     SELECT octavo.take_quota($1::octavo.organization, octavo.whole_number(profile.settings, 'runs_per_day'), (
         SELECT count(*)
         FROM wanted
-        WHERE wanted.unique_key IS NULL OR NOT EXISTS (
+        WHERE NOT EXISTS (
             SELECT FROM octavo.run AS same
-            WHERE same.organization_id = $1::octavo.organization AND same.unique_key = wanted.unique_key
+            WHERE same.organization_id = $1::octavo.organization AND same.unique_key = $20::text
         )
     )) AS is_permitted
     FROM octavo.organization_profile AS profile
@@ -139,12 +311,13 @@ permitted AS MATERIALIZED (
         profile.id = $1::octavo.organization
         AND octavo.whole_number(profile.settings, 'runs_per_day') IS NOT NULL
         AND EXISTS (SELECT FROM pipeline)
-        AND NOT EXISTS (SELECT FROM wanted WHERE document_id IS NOT NULL AND document_version IS NULL)
+        AND
+        -- include: all_documents_there
 )
 
 -- name: start_runs
--- $1 to $11 as for what is `started`, $12 to $16 as for the `asked_pipeline`, $17 to $20 those `wanted`, $21 the key
--- among the limits or null. All or none; those whose key is taken are left out.
+-- Runs that may wait for their time, begin at once, or have a key: $1 to $11, $19 and $20 as for what is `started`, $12
+-- to $16 as for the `asked_pipeline`, $17 and $18 those `wanted`. All or none; none when the key is taken.
 WITH
 -- include: now
 ,
@@ -155,9 +328,9 @@ WITH
 -- include: permitted
 ,
 item AS MATERIALIZED (
-    SELECT wanted.*, $21::text AS concurrency, 0 AS waits_for
+    SELECT wanted.*, 0 AS waits_for
     FROM wanted
-    WHERE NOT EXISTS (SELECT FROM permitted WHERE NOT is_permitted)
+    -- include: unless_refused
 ),
 -- include: started
 SELECT
@@ -165,7 +338,7 @@ SELECT
 FROM stored
 
 -- name: start_after
--- As start_runs; $22 runs that must end before, $23 whether any end of them will do.
+-- As start_runs; $21 runs that must end before, $22 whether any end of them will do.
 WITH
 -- include: now
 ,
@@ -176,8 +349,8 @@ needed AS MATERIALIZED (
         before.id, live.id IS NOT NULL AS is_open,
         live.id IS NOT NULL
         OR coalesce(ended.state = 'completed', false)
-        OR (ended.state IS NOT NULL AND $23::boolean) AS may_be
-    FROM unnest($22::uuid []) AS before (id)
+        OR (ended.state IS NOT NULL AND $22::boolean) AS may_be
+    FROM unnest($21::uuid []) AS before (id)
     LEFT JOIN octavo.run AS live ON live.organization_id = $1::octavo.organization AND live.id = before.id
     LEFT JOIN octavo.run_history AS ended
         ON ended.organization_id = $1::octavo.organization AND ended.id = before.id
@@ -188,15 +361,15 @@ needed AS MATERIALIZED (
 -- include: permitted
 ,
 item AS MATERIALIZED (
-    SELECT wanted.*, $21::text AS concurrency, (SELECT count(*)::integer FROM needed WHERE is_open) AS waits_for
+    SELECT wanted.*, (SELECT count(*)::integer FROM needed WHERE is_open) AS waits_for
     FROM wanted
-    WHERE NOT EXISTS (SELECT FROM permitted WHERE NOT is_permitted)
+    -- include: unless_refused
 ),
 -- include: started
 ,
 awaiting AS (
     INSERT INTO octavo.run_dependency (organization_id, needs, run_id, any_end)
-    SELECT stored.organization_id, needed.id, stored.id, $23 FROM stored CROSS JOIN needed WHERE needed.is_open
+    SELECT stored.organization_id, needed.id, stored.id, $22 FROM stored CROSS JOIN needed WHERE needed.is_open
 )
 SELECT
     -- include: run_columns
@@ -242,8 +415,8 @@ recorded AS (
 SELECT id FROM stored
 
 -- name: fill_batch
--- $1 to $11 as for what is `started`; $12 the place up to which the batch is filled, $13 the place this piece brings it
--- to, $14 whether that is the end; $15 ids, $16 documents: those that are gone get no run. Gives no row, and starts
+-- $1 to $7 as for what is `queued`; $8 batch, $9 the place up to which it is filled, $10 the place this piece brings it
+-- to, $11 whether that is the end; $12 ids, $13 documents: those that are gone get no run. Gives no row, and starts
 -- none, when somebody else has filled from there, or the batch was cancelled; is refused by the quota of the day.
 WITH
 -- include: now
@@ -259,21 +432,21 @@ pipeline AS MATERIALIZED (
         AND version.number = filled.pipeline_version
     INNER JOIN octavo.body AS body
         ON body.organization_id = $1::octavo.organization AND body.hash = version.body_hash
-    WHERE filled.organization_id = $1::octavo.organization AND filled.id = $11
+    WHERE filled.organization_id = $1::octavo.organization AND filled.id = $8
 ),
 locked AS MATERIALIZED (
     SELECT stored.id
     FROM octavo.batch AS stored, pipeline
     WHERE
         stored.organization_id = $1::octavo.organization
-        AND stored.id = $11
-        AND stored.cursor = $12
+        AND stored.id = $8
+        AND stored.cursor = $9
         AND stored.filled_at IS NULL
     FOR UPDATE OF stored
 ),
 permitted AS MATERIALIZED (
     SELECT octavo.take_quota(
-        $1::octavo.organization, octavo.whole_number(profile.settings, 'runs_per_day'), cardinality($16::uuid [])
+        $1::octavo.organization, octavo.whole_number(profile.settings, 'runs_per_day'), cardinality($13::uuid [])
     ) AS is_permitted
     FROM octavo.organization_profile AS profile
     CROSS JOIN locked
@@ -283,7 +456,7 @@ permitted AS MATERIALIZED (
 ),
 moved AS (
     UPDATE octavo.batch AS stored
-    SET cursor = $13, updated_at = now.moment, filled_at = CASE WHEN $14::boolean THEN now.moment END
+    SET cursor = $10, updated_at = now.moment, filled_at = CASE WHEN $11::boolean THEN now.moment END
     FROM now, locked
     WHERE
         stored.organization_id = $1::octavo.organization
@@ -291,25 +464,36 @@ moved AS (
         AND NOT EXISTS (SELECT FROM permitted WHERE NOT is_permitted)
     RETURNING stored.id
 ),
+shared AS MATERIALIZED (
+    SELECT
+        pipeline.name AS pipeline, pipeline.id AS pipeline_id, pipeline.number AS pipeline_version,
+        pipeline.max_attempts, pipeline.max_running, pipeline.max_running_per_key, pipeline.input,
+        NULL::text AS concurrency, moved.id AS batch_id,
+        jsonb_build_object(
+            'pipeline', pipeline.name, 'pipelineVersion', pipeline.number, 'priority', $7::smallint, 'batch', moved.id
+        ) AS data,
+        now.*
+    FROM pipeline CROSS JOIN moved CROSS JOIN now
+),
 item AS MATERIALIZED (
     SELECT
-        given.id, given.document_id, pipeline.input, NULL::text AS unique_key, given.place,
-        about.version AS document_version, NULL::text AS concurrency, 0 AS waits_for
-    FROM unnest($15::uuid [], $16::uuid []) WITH ORDINALITY AS given (id, document_id, place)
-    CROSS JOIN moved
-    CROSS JOIN pipeline
+        given.id, given.document_id, about.version AS document_version,
+        -- include: numbers
+    FROM shared
+    CROSS JOIN unnest($12::uuid [], $13::uuid []) WITH ORDINALITY AS given (id, document_id, place)
     INNER JOIN octavo.document AS about
         ON about.organization_id = $1::octavo.organization
         AND about.id = given.document_id
         AND about.deleted_at IS NULL
+    ORDER BY given.place
 ),
 forgotten AS (
     DELETE FROM octavo.batch_list AS list
     USING moved
-    WHERE list.organization_id = $1::octavo.organization AND list.batch_id = moved.id AND list.place::text = $13
+    WHERE list.organization_id = $1::octavo.organization AND list.batch_id = moved.id AND list.place::text = $10
 ),
--- include: started
-SELECT (SELECT count(*) FROM stored) AS runs, NOT EXISTS (SELECT FROM moved) AS is_refused FROM locked
+-- include: queued
+SELECT (SELECT count(*) FROM item) AS runs, NOT EXISTS (SELECT FROM moved) AS is_refused FROM locked
 
 -- fragment: run_columns
     id, pipeline, pipeline_id, pipeline_version, document_id, document_version, priority, state, input,

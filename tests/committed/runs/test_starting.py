@@ -32,6 +32,70 @@ async def test_a_run_is_started_by_one_statement(db, piped):
     assert (run.state, run.priority, run.pipeline_version, run.input) == ("queued", 7, 1, {"number": 3})
 
 
+@pytest.mark.parametrize(
+    ("pipeline", "options"),
+    [
+        ("double", {"documents": [None] * 3}),
+        ("double", {"documents": ["a document"] * 3}),
+        ("double@production", {"documents": ["a document", None]}),
+        ("double@1", {"documents": [None], "delay_seconds": 60}),
+    ],
+    ids=["of the newest version", "about documents", "of a tag", "later"],
+)
+async def test_many_runs_are_started_by_one_statement(db, piped, pipeline, options):
+    await piped.pipelines.tag("double", "production")
+    document = await piped.documents.put("note", {"number": 3})
+    documents = [one and document.id for one in options.pop("documents")]
+    sent: list[str] = []
+    stop = db.record.app.observe(sent.append)
+
+    started = await piped.pipelines.start_many(pipeline, documents, **options)
+
+    stop()
+    assert len(started) == len(documents)
+    assert len([statement for statement in sent if "notify" not in statement]) == 1
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "is_about", "options"),
+    [
+        ("double", False, {}),
+        (
+            "double",
+            True,
+            {"input": {"number": 3, "a": [1.5, None, "ä"]}, "priority": 9, "concurrency": "key"},
+        ),
+        ("double@production", True, {"priority": 0}),
+        ("double@1", False, {"input": {}}),
+        ("double", True, {"unique_key": "nightly", "concurrency": "key"}),
+        ("double", False, {"delay_seconds": 60}),
+    ],
+    ids=["newest", "about a document", "of a tag", "of a version", "with a key", "later"],
+)
+async def test_a_run_that_is_started_is_the_run_that_is_read(acme, pipeline, is_about, options):
+    limited = {"steps": [{"component": "double"}], "retry": {"attempts": 7}, "max_running_per_key": 3}
+    await acme.pipelines.put("double", limited)
+    await acme.pipelines.tag("double", "production")
+    document = await acme.documents.put("note", {"number": 3})
+    ann = acme.acting("agent:ann", session="s", correlation="c", causation="d")
+
+    run = await ann.pipelines.start(pipeline, document.id if is_about else None, **options)
+
+    read = await acme.runs.get(run.id)
+    assert run.as_dict() == read.as_dict()
+    assert (run.pipeline_id, run.position, run.session) == (read.pipeline_id, read.position, "s")
+    assert (run.max_attempts, run.correlation) == (7, read.correlation)
+
+
+async def test_each_run_of_a_call_knows_its_own_place_in_the_log(piped):
+    documents = [(await piped.documents.put("note", {"number": n})).id for n in range(3)]
+
+    started = await piped.pipelines.start_many("double", [*documents, None, documents[0]])
+
+    assert [run.as_dict() for run in started] == [(await piped.runs.get(run.id)).as_dict() for run in started]
+    assert sorted(run.position for run in started) == [run.position for run in started]
+
+
 async def test_a_run_comes_into_being_with_the_transaction(piped):
     async with piped.transaction() as tx:
         document = await tx.documents.put("note", {"number": 3})
@@ -99,6 +163,22 @@ async def test_no_run_is_started_when_one_document_is_missing(piped):
         await piped.pipelines.start_many("double", [document.id, uuid.uuid4()])
 
     assert await states(piped) == {}
+
+
+@pytest.mark.parametrize("pipeline", ["double", "double@1"])
+async def test_a_start_that_finds_a_document_missing_takes_nothing_from_the_quota(db, acme, pipeline, fields):
+    await acme.pipelines.put("double", [{"component": "double"}])
+    scope = await acme._bind()
+    await db.record.system.execute(
+        """UPDATE octavo.organization_profile SET settings = '{"runs_per_day": 1}' WHERE id = $1""",
+        scope.organization,
+    )
+
+    with pytest.raises(NotFound, match="there is no document"):
+        await acme.pipelines.start(pipeline, uuid.uuid4())
+
+    assert (await acme.pipelines.start(pipeline)).state == "queued"
+    assert [row["started"] for row in await fields("SELECT started FROM octavo.run_quota")] == [1]
 
 
 async def test_another_organizations_document_is_not_there(db, piped):

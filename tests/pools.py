@@ -22,6 +22,7 @@ class Pools:
         name = f"pool-{secrets.token_hex(6)}"
         told = {"application_name": name, **changes.pop("server_settings", {})}
         arguments = {**self._server.running.dsn(role, self._database), "server_settings": told}
+        arguments["host"] = changes.pop("host", arguments["host"])
         pool = Pool(arguments, **{"size": 3, "acquire_timeout_seconds": 5.0, **changes})
         self._made.append(pool)
         return await pool.open()

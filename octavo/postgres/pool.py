@@ -21,7 +21,7 @@ from octavo.errors import PoolTimeout, Unavailable
 from octavo.postgres.backoff import backoff_seconds
 from octavo.postgres.connect import connect, connect_patiently
 from octavo.postgres.transaction import Row, Runner, Transaction
-from octavo.postgres.translate import DRIVER_ERRORS, is_fatal, is_transient, translate
+from octavo.postgres.translate import DRIVER_ERRORS, is_fatal, is_transient, translate, was_not_sent
 
 __all__ = ["Pool", "Row", "Runner", "Transaction"]
 
@@ -172,7 +172,8 @@ class Pool:
                     raise translate(error) from error
                 await asyncio.sleep(backoff_seconds(attempt, first=0.01, most=0.2))
             except DRIVER_ERRORS as error:
-                raise translate(error) from error
+                if attempt == ATTEMPTS or not was_not_sent(error):
+                    raise translate(error) from error
         raise AssertionError("unreachable")
 
     async def _run_once(self, method: str, statement: str, arguments: Sequence[object]) -> Any:

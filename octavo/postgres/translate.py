@@ -81,8 +81,16 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_fatal(error: BaseException | None) -> bool:
-    """Whether the server ended the connection with this error; the driver may not have noticed yet."""
-    return getattr(error, "severity_en", None) in ("FATAL", "PANIC")
+    """Whether the connection ends with this error: the server's word for it, or the driver's, which lost its place."""
+    return isinstance(error, asyncpg.InternalClientError) or getattr(error, "severity_en", None) in (
+        "FATAL",
+        "PANIC",
+    )
+
+
+def was_not_sent(error: BaseException) -> bool:
+    """Whether the driver had read the server's last word while nothing was asked, and so sent nothing any more."""
+    return isinstance(error, asyncpg.InternalClientError) and str(error).startswith("cannot switch to state")
 
 
 def _lost(error: BaseException) -> OctavoError:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -53,6 +53,45 @@ def end_backends(server: Server, *pids: int) -> None:
     subprocess.run([*program, "-d", way["database"], "-qAtc", statement], check=True, capture_output=True)
 
 
+async def in_a_transaction(pool: Pool) -> int:
+    """The server process behind a transaction."""
+    async with pool.transaction() as transaction:
+        row = await transaction.fetchrow("SELECT pg_backend_pid() AS pid")
+    assert row is not None
+    return row["pid"]
+
+
+@asynccontextmanager
+async def slow_to_close(server: Server, folder: Path) -> AsyncIterator[asyncio.Event]:
+    """A way to the server, with its socket in `folder`, on which a connection's end comes later than the last word.
+
+    Told is when the first server process has said its last word.
+    """
+    way, said, ended = server.running.dsn("octavo_admin"), asyncio.Event(), asyncio.Event()
+    name = f".s.PGSQL.{way['port']}"
+
+    async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+
+    async def serve(asking: asyncio.StreamReader, answering: asyncio.StreamWriter) -> None:
+        replies, requests = await asyncio.open_unix_connection(f"{way['host']}/{name}")
+        sending = asyncio.create_task(passed_on(asking, requests))
+        await passed_on(replies, answering)
+        said.set()
+        await ended.wait()
+        sending.cancel()
+        for writer in (answering, requests):
+            writer.close()
+
+    listening = await asyncio.start_unix_server(serve, folder / name)
+    try:
+        yield said
+    finally:
+        ended.set()
+        listening.close()
+
+
 async def all_backends(pool: Pool) -> list[int]:
     """Use every connection the pool may have at the same time."""
     rows = await asyncio.gather(
@@ -82,6 +121,21 @@ async def test_a_transaction_on_a_connection_that_just_died_begins_on_another(po
         row = await transaction.fetchrow("SELECT pg_backend_pid() AS pid")
 
     assert row["pid"] != dead
+
+
+@pytest.mark.parametrize("asked", [backend_of, in_a_transaction], ids=["statement", "transaction"])
+async def test_what_is_asked_between_the_last_word_of_a_server_and_its_end_is_asked_on_another_connection(
+    pools, own_server, tmp_path, asked
+):
+    async with slow_to_close(own_server, tmp_path) as said:
+        pool = await open_pool(pools, size=1, host=str(tmp_path))
+        dead = await backend_of(pool)
+        await asyncio.to_thread(end_backends, own_server, dead)
+        await said.wait()
+        for _ in range(10):  # what is there is read at the next turn of the loop
+            await asyncio.sleep(0)
+
+        assert await asked(pool) != dead
 
 
 async def test_a_statement_cut_off_in_the_middle_is_told_to_be_in_doubt(pools, own_server):

@@ -28,6 +28,7 @@ from octavo.pipelines.defining.using import Models, Named
 from octavo.pipelines.executing.clock import SystemClock
 from octavo.pipelines.executing.execution import Attempt, Completed
 from octavo.pipelines.executing.processes import Processes
+from octavo.pipelines.executing.shared import Shared, SharedSteps
 from octavo.pipelines.failures import FailureUpkeep
 from octavo.pipelines.figures import FigureUpkeep
 from octavo.pipelines.queueing.ends import Ends
@@ -40,7 +41,6 @@ from octavo.pipelines.queueing.queue import (
     Ended,
     Queue,
     Returned,
-    Steps,
     Wish,
 )
 from octavo.pipelines.queueing.shares import Shares
@@ -50,9 +50,7 @@ from octavo.pipelines.starting.owed import OwedUpkeep
 from octavo.pipelines.starting.schedule_upkeep import ScheduleUpkeep
 from octavo.postgres.background import Background
 from octavo.postgres.pool import Pool
-from octavo.store import reads
 from octavo.store.scope import Scope
-from octavo.values.document import Document
 from octavo.values.pipeline import Retry
 
 log = logging.getLogger("octavo.pipelines")
@@ -121,6 +119,7 @@ class Worker:
         self._plans = Plans(means.components)
         self._shares = Shares()
         self._ends = Ends(self._queue, means.wakeup.committed)
+        self._shared = Shared(means.scope)
         self._processes = Processes(processes or os.cpu_count() or 1, memory_bytes)
         self._clock = SystemClock()
         self._running: dict[asyncio.Task[None], Claimed] = {}
@@ -339,16 +338,11 @@ class Worker:
         return await self._concluded(run, plan, scope, made)
 
     async def _made(self, run: Claimed, plan: Plan, scope: Scope) -> Completed | Failed:
-        async def document() -> Document | None:
-            if run.document_id is None:
-                return None
-            return await reads.get(scope, run.document_id, version=run.document_version)
-
         attempt = Attempt(
             run,
             plan,
-            Steps(scope),
-            document,
+            SharedSteps(scope, self._shared),
+            partial(self._shared.document, run),
             processes=self._processes,
             clock=self._clock,
             use=partial(self._means.models.use, scope),

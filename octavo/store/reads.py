@@ -82,6 +82,15 @@ async def get_many(scope: Scope, ids: Sequence[UUID]) -> dict[UUID, Document]:
     return {id: document_from_row(found[id], scope.shard) for id in ids if id in found}
 
 
+async def get_versions(scope: Scope, asked: Sequence[tuple[UUID, int]]) -> list[Document | NotFound]:
+    """Versions of many documents in one statement, in the order asked; for what is not there why `get` refuses it."""
+    rows = await scope.runner.fetch(
+        _sql.get_versions, scope.organization, [id for id, _ in asked], [number for _, number in asked]
+    )
+    found = {(row["id"], row["version"]): row for row in rows}
+    return [_version(scope, found.get(one), *one) for one in asked]
+
+
 async def history(scope: Scope, id: UUID, *, before: int | None = None, limit: int = 100) -> list[Version]:
     """Versions of a document, newest first, deleted documents included; `before` continues a listing."""
     rows = await scope.runner.fetch(
@@ -114,6 +123,13 @@ async def _get_at(scope: Scope, id: UUID, at: datetime, deleted: bool) -> Docume
         raise NotFound(f"document {id} was deleted at {at.isoformat()}")
     # What it was then counts, also if it has been deleted since.
     return _found(scope, row, f"document {id} at {at.isoformat()}", deleted=True)
+
+
+def _version(scope: Scope, row: Row | None, id: UUID, number: int) -> Document | NotFound:
+    try:
+        return _found(scope, row, f"document {id} at version {number}", deleted=False)
+    except NotFound as error:
+        return error
 
 
 def _found(scope: Scope, row: Row | None, what: str, deleted: bool) -> Document:

@@ -70,6 +70,13 @@ WHERE
 -- include: version_document
 WHERE head.organization_id = $1::octavo.organization AND head.id = $2 AND version.number = $3
 
+-- name: get_versions
+-- Arrays of one length: $2 ids, $3 numbers.
+-- include: version_document
+INNER JOIN unnest($2::uuid [], $3::integer []) AS asked (id, number)
+    ON asked.id = head.id AND asked.number = version.number
+WHERE head.organization_id = $1::octavo.organization AND head.id = ANY($2::uuid [])
+
 -- name: get_tagged
 -- $2 id, $3 tag.
 -- include: version_document

@@ -19,6 +19,7 @@ from tests.databases import administrator, migrated_database, settings_of
 from tests.plans.test_find_plans import BIG, BODIES_OF, DOCUMENTS, DOCUMENTS_OF, FILL, SMALL, Crowd, Plan
 
 _bulk, _changes = load("octavo.store", "bulk.sql"), load("octavo.store", "changes.sql")
+_reads = load("octavo.store", "reads.sql")
 LOOK = 20_000
 CHUNK = 500
 VERSIONS_OF = """
@@ -93,6 +94,17 @@ async def test_locking_a_chunk_reads_its_heads_and_bodies_and_no_others(crowd: C
 
     assert plan.rows_of("document") == 2 * CHUNK
     assert plan.rows_of("body") == CHUNK
+
+
+async def test_versions_of_many_documents_are_found_one_by_one(crowd: Crowd):
+    ids = await first_ids(crowd)
+    numbers = "{" + ",".join("1" for _ in range(ids.count(",") + 1)) + "}"
+
+    plan = await crowd.explain(_reads.get_versions, [BIG, ids, numbers])
+
+    assert plan.rows_of("document") <= 2 * CHUNK
+    assert plan.rows_of("version") <= 2 * CHUNK
+    assert plan.rows_of("body") <= CHUNK
 
 
 async def test_changing_a_chunk_reads_its_own_rows_only(crowd: Crowd):

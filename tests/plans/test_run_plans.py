@@ -141,3 +141,17 @@ async def test_a_run_is_found_by_its_key(planned: Any, crowded: Record):
 
     assert scanned(plan) == set()
     assert plan.rows_of("run") <= 1
+
+
+async def test_keeping_steps_reads_the_leases_of_their_runs(planned: Any, crowded: Record):
+    run = UUID("00000000-0000-7000-8000-000000000064")
+
+    plan = await planned(
+        queue["keep_steps"],
+        f"'{BIG}', '{{{run}}}', '{{1}}', '{{a}}', '{{1}}', '{{\"{{}}\"}}', '{{2026-01-01}}', '{{2026-01-01}}',"
+        " '{\"{}\"}'",
+        crowded.app,
+    )
+
+    assert scanned(plan) == set()
+    assert plan.rows_of("run_lease") <= 2

@@ -305,6 +305,32 @@ class Queue:
         return list(await self._system.fetch(_sql.workers, gone_seconds))
 
 
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """A finished step, and its output, as its run keeps it."""
+
+    run: Claimed
+    step: StepDone
+    output: bytes
+
+
+async def keep_steps(scope: Scope, kept: Sequence[Kept]) -> list[bool]:
+    """Keep finished steps of an organization's runs; False for those whose lease is gone."""
+    rows = await scope.runner.fetch(
+        _sql.keep_steps,
+        scope.organization,
+        [one.run.id for one in kept],
+        [one.run.fence for one in kept],
+        [one.step.name for one in kept],
+        [one.step.attempt for one in kept],
+        [one.output for one in kept],
+        [one.step.started_at for one in kept],
+        [one.step.ended_at for one in kept],
+        [_details(one.step) for one in kept],
+    )
+    found = {(row["run_id"], row["name"]) for row in rows}
+    return [(one.run.id, one.step.name) in found for one in kept]
+
+
 class Steps:
     """What a run under way writes of its own organization: finished steps, and its end beside other changes.
 
@@ -329,19 +355,7 @@ class Steps:
 
     async def keep(self, run: Claimed, step: StepDone, output: bytes) -> bool:
         """Keep a finished step, so that no attempt repeats it; False when the lease is gone."""
-        row = await self._scope.runner.fetchrow(
-            _sql.keep_step,
-            self._scope.organization,
-            run.id,
-            run.fence,
-            step.name,
-            step.attempt,
-            output,
-            step.started_at,
-            step.ended_at,
-            _details(step),
-        )
-        return row is not None
+        return (await keep_steps(self._scope, [Kept(run, step, output)]))[0]
 
     async def tell(self, run: Claimed, progress: Mapping[str, Progress]) -> None:
         """Write down how far steps are, for whoever looks; nothing when the lease is gone."""

@@ -639,21 +639,36 @@ FROM octavo.run_worker
 WHERE seen_at >= clock_timestamp() - make_interval(secs => $1::float8)
 ORDER BY started_at
 
--- name: keep_step
--- $2 run, $3 fence, $4 step, $5 attempt, $6 output, $7 started, $8 ended, $9 details. The lease is locked, so that it cannot be
--- lost before this is committed.
-WITH held AS (
-    SELECT organization_id, run_id
-    FROM octavo.run_lease
-    WHERE organization_id = $1::octavo.organization AND run_id = $2 AND fence = $3
+-- name: keep_steps
+-- Arrays of one length: $2 runs, $3 fences, $4 names of steps, $5 attempts, $6 outputs, $7 when they started and $8
+-- ended, $9 details. The leases are locked, so that none can be lost before this is committed.
+WITH given AS MATERIALIZED (
+    SELECT *
+    FROM unnest(
+        $2::uuid [], $3::bigint [], $4::text [], $5::integer [], $6::jsonb [], $7::timestamptz [], $8::timestamptz [],
+        $9::jsonb []
+    ) AS given (run_id, fence, name, attempt, output, started_at, ended_at, details)
+),
+held AS MATERIALIZED (
+    SELECT lease.run_id, lease.fence
+    FROM octavo.run_lease AS lease
+    WHERE
+        lease.organization_id = $1::octavo.organization
+        AND lease.run_id = ANY($2::uuid [])
+        AND (lease.run_id, lease.fence) IN (SELECT run_id, fence FROM given)
+    ORDER BY lease.run_id
     FOR SHARE
 )
 INSERT INTO octavo.run_step (organization_id, run_id, name, attempt, output, started_at, ended_at, details)
-SELECT organization_id, run_id, $4, $5, $6, $7, $8, $9 FROM held
+SELECT
+    $1::octavo.organization, given.run_id, given.name, given.attempt, given.output, given.started_at, given.ended_at,
+    given.details
+FROM given
+INNER JOIN held ON held.run_id = given.run_id AND held.fence = given.fence
 ON CONFLICT (organization_id, run_id, name) DO UPDATE SET
     attempt = excluded.attempt, output = excluded.output, started_at = excluded.started_at,
     ended_at = excluded.ended_at, details = excluded.details
-RETURNING true AS kept
+RETURNING run_id, name
 
 -- name: finished_steps
 -- $2 run.

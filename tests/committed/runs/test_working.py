@@ -385,3 +385,21 @@ async def test_a_pipeline_is_read_once_for_all_runs_that_begin_together(db, pipe
             await piped.runs.wait(run.id)
 
     assert sent.count(load("octavo.pipelines.defining", "definitions.sql").pipeline_body) == 1
+
+
+async def test_what_many_runs_read_and_keep_goes_together(db, acme):
+    await pipeline(acme, {"component": "double"}, {"component": "double", "name": "again"})
+    documents = await acme.documents.put_many(
+        [{"type": "note", "body": {"number": number}} for number in range(20)]
+    )
+    runs = await acme.pipelines.start_many("p", [document.id for document in documents])
+    sent: list[str] = []
+    db.record.app.observe(sent.append)
+
+    async with db.worker(slots=20):
+        done = [await acme.runs.wait(run.id) for run in runs]
+
+    assert [run.output["double"]["number"] for run in done] == [2 * number for number in range(20)]
+    assert [len(run.steps) for run in done] == [2] * 20
+    assert sent.count(load("octavo.store", "reads.sql").get_versions) < 10
+    assert sent.count(load("octavo.pipelines.queueing", "queue.sql").keep_steps) < 20

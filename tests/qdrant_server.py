@@ -8,6 +8,7 @@ as they were given. A test can have calls fail the way real servers do.
 from __future__ import annotations
 
 import json
+import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ class QdrantServer:
         most_connections: open at once so far.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tls: ssl.SSLContext | None = None) -> None:
         self.fault: Fault | None = None
         self.calls: list[tuple[str, str]] = []
         self.api_key: str | None = None
@@ -64,6 +65,8 @@ class QdrantServer:
         self._one_at_a_time = threading.RLock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self.address = f"127.0.0.1:{self._http.server_port}"
         self.url = f"http://{self.address}"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
@@ -381,11 +384,11 @@ def _handler(server: QdrantServer) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def qdrant_server() -> Iterator[QdrantServer]:
-    """A server while the block runs, with its data in a temporary folder."""
+def qdrant_server(tls: ssl.SSLContext | None = None) -> Iterator[QdrantServer]:
+    """A server while the block runs, with its data in a temporary folder; with a context it speaks TLS alone."""
     memory = _MEMORY if _MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="octavo-qdrant-", dir=memory) as folder:
-        server = QdrantServer(Path(folder))
+        server = QdrantServer(Path(folder), tls)
         try:
             yield server
         finally:

@@ -41,6 +41,7 @@ _TEXTS = {
 
 @pytest.mark.parametrize(("topic", "name"), [(0, "refunds"), (1, "bread")])
 async def test_documents_nearest_to_a_topic_are_found(db: octavo.Octavo, topic: int, name: str) -> None:
+    """S0-220: whichever engine the setting names is built and asked."""
     found = await db.topics.similar("press@1", topic, limit=3)
 
     assert found.hits[0].name == name

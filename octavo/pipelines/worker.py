@@ -95,7 +95,7 @@ class Worker:
         refused: runs that were taken from it, which had been away for too long.
 
     Args:
-        slots: runs under way at most.
+        slots: runs executed at once at most; the ends of as many others may be on their way to the record.
         processes: for components that compute; 0: one a core.
         memory_bytes: of address space each such process may have.
         beat_seconds, gone_seconds: how often it says that it lives, and after what silence another one is dead.

@@ -1,6 +1,7 @@
 """Runs: start, execute and pick up, against raw asyncpg and two queues.
 
-Starting is measured against the same rows written raw. The limit of executing takes rows in batches of 100 and puts
+Starting is measured against the same rows written raw, of the version that the pipeline has at that moment, by a
+statement that is planned once a connection. The limit of executing takes rows in batches of 100 and puts
 them into a table of what is done: no lease, no fence, no event, no document, no organization; that of picking up
 listens, and takes a row when it is told of one. Ours commits, a run: its lease, its end, its history and two events.
 """
@@ -57,22 +58,21 @@ class Raw:
 
     name = LIMIT
 
-    def __init__(self, pool: asyncpg.Pool, organization: UUID, pipeline: UUID) -> None:
+    def __init__(self, pool: asyncpg.Pool, organization: UUID) -> None:
         self.pool = pool
         self.organization = organization
-        self.pipeline = pipeline
         self.waits: list[float] = []
 
     async def start(self, times: int) -> None:
         """Start runs one by one on one connection."""
         async with self.pool.acquire() as connection:
             for _ in range(times):
-                await connection.execute(_sql.start, self.organization, self.pipeline, [uuid7()])
+                await connection.execute(_sql.start, self.organization, [uuid7()])
 
     async def start_many(self, times: int) -> None:
         """Start all in one statement."""
         ids = [uuid7() for _ in range(times)]
-        await self.pool.execute(_sql.start, self.organization, self.pipeline, ids)
+        await self.pool.execute(_sql.start, self.organization, ids)
 
     async def fill(self, times: int) -> None:
         """Put rows into a queue."""
@@ -153,14 +153,15 @@ async def run(db: Octavo, admin: dict[str, Any], rounds: int) -> list[Row]:
     view = db.organization(organization.name)
     # The database was opened without the component, so the pipeline is put as what it is, a document.
     steps = [{"component": "noop", "version": 1}]
-    pipeline = await view.namespace("octavo").documents.put("octavo.pipeline", {"steps": steps}, name="bench")
+    await view.namespace("octavo").documents.put("octavo.pipeline", {"steps": steps}, name="bench")
     means = Means(db.record.system, db.record.app, db._parts.wakeup, Components([noop]), db._scope)
-    pool = await asyncpg.create_pool(**admin, min_size=8, max_size=8)
+    once = {"plan_cache_mode": "force_generic_plan"}
+    pool = await asyncpg.create_pool(**admin, min_size=8, max_size=8, server_settings=once)
     others = await peers(admin)
     try:
         await pool.execute(_sql.make_plain_queue)
         await pool.execute(_sql.make_plain_done)
-        return await _rows(Raw(pool, organization.id, pipeline.id), Ours(view, means), others, rounds)
+        return await _rows(Raw(pool, organization.id), Ours(view, means), others, rounds)
     finally:
         for other in others:
             await other.close()

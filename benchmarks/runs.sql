@@ -2,29 +2,35 @@
 
 -- name: start
 -- scope: system
-WITH now AS MATERIALIZED (SELECT clock_timestamp() AS moment, pg_current_xact_id() AS xid),
+-- $1 organization, $2 ids. A run keeps the version that its pipeline has now, so it has to be read.
+WITH shared AS MATERIALIZED (
+    SELECT name, id AS pipeline_id, version, clock_timestamp() AS moment, pg_current_xact_id() AS xid
+    FROM octavo.document
+    WHERE organization_id = $1 AND namespace = 'octavo' AND type = 'octavo.pipeline' AND name = 'bench'
+),
+item AS MATERIALIZED (
+    SELECT wanted.id, nextval('octavo.run_ticket') AS ticket, nextval('octavo.event_position') AS position_id
+    FROM shared, unnest($2::uuid []) AS wanted (id)
+),
 stored AS (
     INSERT INTO octavo.run (
         organization_id, id, pipeline, pipeline_id, pipeline_version, priority, state, input, ticket, max_attempts,
         created_at, actor, actor_kind, event_sequence, epoch, position_xid, position_id
     )
     SELECT
-        $1, wanted.id, 'bench', $2, 1, 5, 'queued', '{}', nextval('octavo.run_ticket'), 5, now.moment, 'ann', 'user', 1,
-        1, now.xid, nextval('octavo.event_position')
-    FROM unnest($3::uuid []) AS wanted (id), now
-    RETURNING *
+        $1, id, name, pipeline_id, version, 5, 'queued', '{}', ticket, 5, moment, 'ann', 'user', 1, 1, xid, position_id
+    FROM shared, item
 ),
 queued AS (
-    INSERT INTO octavo.run_queue (organization_id, priority, id, run_id)
-    SELECT organization_id, priority, ticket, id FROM stored
+    INSERT INTO octavo.run_queue (organization_id, priority, id, run_id) SELECT $1, 5, ticket, id FROM item
 )
 INSERT INTO octavo.event (
     recorded_at, epoch, position_xid, id, organization_id, stream, sequence, type, data, actor, actor_kind
 )
 SELECT
-    created_at, 1, position_xid, position_id, organization_id, 'run-' || id, 1, 'run.queued', '{"pipeline": "bench"}',
-    actor, actor_kind
-FROM stored
+    moment, 1, xid, position_id, $1, 'run-' || id, 1, 'run.queued',
+    '{"pipeline": "bench", "pipelineVersion": 1, "priority": 5}', 'ann', 'user'
+FROM shared, item
 
 -- name: empty
 -- scope: system

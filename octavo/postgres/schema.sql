@@ -3400,6 +3400,8 @@ CREATE INDEX remembered_query_actor ON octavo.remembered_query USING btree (orga
 
 CREATE INDEX remembered_query_expiry ON octavo.remembered_query USING btree (expires_at);
 
+CREATE INDEX remembered_query_of ON octavo.remembered_query USING btree (organization_id, actor, id);
+
 CREATE INDEX result_failed ON octavo.result USING btree (organization_id, type, id) WHERE (status = 'failed'::octavo.run_state);
 
 CREATE UNIQUE INDEX result_id ON octavo.result USING btree (organization_id, id);

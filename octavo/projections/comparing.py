@@ -38,7 +38,10 @@ async def digests(
     system: Pool, organizations: Sequence[UUID] | None = None
 ) -> Mapping[tuple[UUID, int], Digest]:
     """By organization and bucket, of some organizations or of all: one scan of the heads."""
-    rows = await system.fetch(_sql.digests, organizations)
+    if organizations is None:
+        rows = await system.fetch(_sql.digests)
+    else:
+        rows = await system.fetch(_sql.digests_of, organizations)
     return {(row["organization_id"], row["bucket"]): Digest(row["documents"], row["seals"]) for row in rows}
 
 

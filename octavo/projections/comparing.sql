@@ -8,9 +8,7 @@ FROM octavo.document
 WHERE body_hash IS NOT NULL AND deleted_at IS NULL
 GROUP BY organization_id
 
--- name: digests
--- scope: system
--- $1 organizations, null for all. By organization and bucket: see octavo.roles.state.
+-- fragment: by_bucket
 SELECT
     organization_id, get_byte(uuid_send(id), 15) AS bucket, count(*) AS documents,
     sum(('x' || left(md5(uuid_send(id) || int4send(version)), 8))::bit(32)::bigint)::bigint AS seals
@@ -18,7 +16,18 @@ FROM octavo.document
 WHERE
     body_hash IS NOT NULL
     AND deleted_at IS NULL
-    AND ($1::uuid [] IS NULL OR organization_id = ANY($1))
+
+-- name: digests
+-- scope: system
+-- By organization and bucket: see octavo.roles.state.
+-- include: by_bucket
+GROUP BY 1, 2
+
+-- name: digests_of
+-- scope: system
+-- $1 organizations. A statement of its own: a plan that is made for all would read all for one.
+-- include: by_bucket
+    AND organization_id = ANY($1::uuid [])
 GROUP BY 1, 2
 
 -- name: bucketed

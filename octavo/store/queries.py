@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from octavo.roles.embedder import Vector
 
 _sql = load("octavo.store", "queries.sql")
+# Of no query: a bound that may be null would serve no index, however a page is planned.
+_GREATEST = UUID(int=2**128 - 1)
 
 # Queries that are compared with one: the newest.
 COMPARED = 20_000
@@ -72,7 +74,7 @@ async def listing(
     scope: Scope, actor: Actor | None, before: UUID | None, limit: int
 ) -> list[RememberedQuery]:
     """Queries that are kept, the newest first, of one actor or of all."""
-    asked = (scope.organization, before, min(limit, scope.limits.page))
+    asked = (scope.organization, before or _GREATEST, min(limit, scope.limits.page))
     if actor is None:
         rows = await scope.runner.fetch(_sql.list_queries, *asked)
     else:

@@ -57,19 +57,19 @@ FOR KEY SHARE
     id, actor, actor_kind, text, mode, found, model_name || '@' || model_version AS model, asked_at, expires_at
 
 -- name: list_queries
--- $1 organization, $2 the last one before or null, $3 limit: the newest first.
+-- $1 organization, $2 the last one before or the greatest id, $3 limit: the newest first.
 SELECT
     -- include: columns
 FROM octavo.remembered_query
 WHERE
     organization_id = $1::octavo.organization
     AND expires_at > clock_timestamp()
-    AND ($2::uuid IS NULL OR id < $2)
+    AND id < $2
 ORDER BY id DESC
 LIMIT $3
 
 -- name: list_queries_of
--- $1 organization, $2 the last one before or null, $3 limit, $4 actor, $5 its kind: the newest first.
+-- $1 organization, $2 the last one before or the greatest id, $3 limit, $4 actor, $5 its kind: the newest first.
 SELECT
     -- include: columns
 FROM octavo.remembered_query
@@ -78,7 +78,7 @@ WHERE
     AND actor_kind = $5::octavo.actor_kind
     AND actor = $4
     AND expires_at > clock_timestamp()
-    AND ($2::uuid IS NULL OR id < $2)
+    AND id < $2
 ORDER BY id DESC
 LIMIT $3
 
@@ -107,12 +107,12 @@ LIMIT $7
 -- scope: system
 -- $1 counted at most.
 SELECT count(*) AS found
-FROM (SELECT FROM octavo.remembered_query WHERE expires_at <= clock_timestamp() LIMIT $1) AS due
+FROM (SELECT FROM octavo.remembered_query WHERE expires_at <= now() LIMIT $1) AS due
 
 -- name: forget_due
 -- scope: system
 -- $1 rows at most.
 DELETE FROM octavo.remembered_query
 WHERE ctid IN (
-    SELECT ctid FROM octavo.remembered_query WHERE expires_at <= clock_timestamp() ORDER BY expires_at LIMIT $1
+    SELECT ctid FROM octavo.remembered_query WHERE expires_at <= now() ORDER BY expires_at LIMIT $1
 )

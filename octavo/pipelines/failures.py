@@ -7,7 +7,7 @@ the components. A failure replaces no value, and is replaced by the value when t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from octavo.errors import InvalidPipeline, NotFound
-from octavo.pipelines.defining.definitions import Bound, Plan, Plans
+from octavo.pipelines.defining.definitions import Bound, Plans
 from octavo.postgres.pool import Pool, Row
 from octavo.postgres.statements import load
 from octavo.store.scope import Scope
@@ -26,6 +26,8 @@ from octavo.values.result import processing_type_of
 _sql = load("octavo.pipelines", "failures.sql")
 
 LOOK_SECONDS = 0.5
+# How long a run is left alone whose components this process has not.
+LEFT_SECONDS = 60.0
 KEPT_DAYS = 7
 _PIECE = 200
 _FORGET_SECONDS = 3_600.0
@@ -33,25 +35,25 @@ _FIRST = (UUID(int=0), UUID(int=0))
 _OVER = frozenset({"dead", "failed", "cancelled"})
 
 
-async def settle(scope: Scope, plans: Plans, runs: Sequence[UUID]) -> None:
+async def settle(scope: Scope, plans: Plans, runs: Sequence[UUID]) -> list[UUID]:
     """Keep the failed results of runs of one organization; nothing of those that are under way again.
 
-    A run whose components this process has not is left to another one.
+    Returns:
+        The runs whose components this process has not: another one must tell.
     """
     settled: list[UUID] = []
     failed: list[dict[str, Any]] = []
+    left: list[UUID] = []
     for row in await scope.runner.fetch(_sql.find_due, scope.organization, list(runs)):
-        if row["state"] in _OVER and row["document_id"] is not None:
-            try:
-                plan = await plans.known(scope, row["pipeline_id"], row["pipeline_version"])
-            except InvalidPipeline:
-                continue
-            except NotFound:
-                plan = None
-            failed += [] if plan is None else _failures(row, plan)
-        settled.append(row["run_id"])
+        try:
+            failed += await _failures(scope, plans, row)
+        except InvalidPipeline:
+            left.append(row["run_id"])
+        else:
+            settled.append(row["run_id"])
     if settled:
         await scope.runner.fetch(_sql.keep_failures, scope.organization, settled, encode(failed))
+    return left
 
 
 class FailureUpkeep:
@@ -68,6 +70,7 @@ class FailureUpkeep:
         self._scope = scope
         self._plans = plans
         self._after = _FIRST
+        self._not_before: dict[UUID, float] = {}
         self._looked_at = self._forgot_at = float("-inf")
 
     async def step(self) -> bool:
@@ -79,21 +82,32 @@ class FailureUpkeep:
         rows = await self._system.fetch(_sql.due, *self._after, _PIECE)
         is_full = len(rows) == _PIECE
         self._after = (rows[-1]["organization_id"], rows[-1]["run_id"]) if is_full else _FIRST
-        for organization, some in groupby(rows, key=lambda row: row["organization_id"]):
-            await settle(self._scope(organization), self._plans, [row["run_id"] for row in some])
+        self._not_before = {run: until for run, until in self._not_before.items() if until > now}
+        fresh = [row for row in rows if row["run_id"] not in self._not_before]
+        for organization, some in groupby(fresh, key=lambda row: row["organization_id"]):
+            left = await settle(self._scope(organization), self._plans, [row["run_id"] for row in some])
+            self._not_before |= dict.fromkeys(left, now + LEFT_SECONDS)
         if now - self._forgot_at >= _FORGET_SECONDS:
             await self._system.execute(_sql.forget_due, KEPT_DAYS, 100 * _PIECE)
             self._forgot_at = now
         return is_full
 
 
-def _failures(row: Row, plan: Plan) -> Iterator[dict[str, Any]]:
-    """The results that were expected of a run and are not there, each with why."""
+async def _failures(scope: Scope, plans: Plans, row: Row) -> list[dict[str, Any]]:
+    """The results that were expected of a run and are not there, each with why; raises `InvalidPipeline`."""
+    if row["state"] not in _OVER or row["document_id"] is None:
+        return []
+    try:
+        plan = await plans.known(scope, row["pipeline_id"], row["pipeline_version"])
+    except NotFound:
+        return []  # it was purged
     error = {} if row["error"] is None else msgspec.json.decode(row["error"], type=dict[str, Any])
     done = set(row["done"])
-    for bound in plan.steps.values():
-        if _was_expected(bound, error.get("step")) and bound.name not in done:
-            yield {**_failure(bound), **_of_run(row, error)}
+    return [
+        {**_failure(bound), **_of_run(row, error)}
+        for bound in plan.steps.values()
+        if bound.name not in done and _was_expected(bound, error.get("step"))
+    ]
 
 
 def _was_expected(bound: Bound, failing: str | None) -> bool:

@@ -110,6 +110,18 @@ async def test_a_run_in_the_callers_process_that_dies_leaves_the_result_it_owed_
     assert (await desk.results.list(status="failed", error="bad")).results == [failed]
 
 
+async def test_the_log_tells_that_a_run_failed_and_where_and_nothing_of_what_was_said(desk):
+    """S0-173"""
+    doc = await desk.documents.put("ticket", {"text": "a bad text"})
+
+    run = await desk.pipelines.run("topics", doc.id)
+
+    told = (await desk.events.stream(f"run-{run.id}"))[-1]
+    assert (told.type, told.data["code"], told.data["step"]) == ("run.failed", "step_failed", "topic")
+    assert "the text is bad" not in str(told.data)
+    assert run.error["message"] == "the text is bad"
+
+
 async def test_a_worker_notes_what_died_with_it_and_what_had_ended_before_is_no_failure(db, desk):
     doc = await desk.documents.put("ticket", {"text": "a bad text"})
     run = await desk.pipelines.start("all", doc.id)
@@ -123,8 +135,10 @@ async def test_a_worker_notes_what_died_with_it_and_what_had_ended_before_is_no_
 
 
 async def test_a_run_whose_worker_is_lost_for_good_leaves_failures_of_every_step(db, desk):
+    steps = [{"component": "mood"}, {"component": "topic"}]
+    await desk.pipelines.put("once", {"steps": steps, "retry": {"attempts": 1}})
     doc = await desk.documents.put("ticket", {"text": "fine"})
-    await desk.pipelines.start("all", doc.id)
+    await desk.pipelines.start("once", doc.id)
     worker, _ = await claimed(db, desk)
     await db.record.system.execute(
         "UPDATE octavo.run_worker SET seen_at = seen_at - interval '1 hour' WHERE id = $1", worker

@@ -28,7 +28,11 @@ wire.sendall(given)
 process = int.from_bytes(wire.recv(8, _socket.MSG_WAITALL), "big")
 for number in (_signal.SIGINT, _signal.SIGTERM):
     _signal.signal(number, lambda number, frame: posix.kill(process, number))
-ended = int.from_bytes(wire.recv(8, _socket.MSG_WAITALL), "big", signed=True)
+told = wire.recv(8, _socket.MSG_WAITALL)
+if len(told) < 8:
+    posix.write(2, b"nobody told how the command ended\n")
+    posix._exit(70)
+ended = int.from_bytes(told, "big", signed=True)
 if ended < 0:
     _signal.signal(-ended, _signal.SIG_DFL)
     posix.kill(posix.getpid(), -ended)

@@ -30,7 +30,7 @@ for number in (_signal.SIGINT, _signal.SIGTERM):
     _signal.signal(number, lambda number, frame: posix.kill(process, number))
 told = wire.recv(8, _socket.MSG_WAITALL)
 if len(told) < 8:
-    posix.write(2, b"nobody told how the command ended\n")
+    posix.write(2, b"nobody told how the command ended\\n")
     posix._exit(70)
 ended = int.from_bytes(told, "big", signed=True)
 if ended < 0:

@@ -399,6 +399,9 @@ class Workspace:
     ) -> ExportReport:
         """Write live documents of all namespaces to a new directory: JSON lines, and the original files.
 
+        With them go labels, links and synonyms, and, unless only a part is exported, kept queries, topics, triggers and
+        schedules. Pipelines are documents.
+
         Args:
             type: only this type.
             history: with every version's body.
@@ -417,9 +420,12 @@ class Workspace:
     ) -> ImportReport:
         """Put what `export` wrote, or a file of JSON lines, into this organization; a second run changes nothing.
 
+        Triggers come behind the documents, so they start no runs for them; schedules are due from now on, and make up
+        for nothing.
+
         Args:
             keep_ids: False gives each document a new id, the same in every run.
-            dry_run: do everything and roll it back.
+            dry_run: do everything with the documents and roll it back.
             progress: told bytes done of bytes to do.
 
         Returns:

@@ -167,12 +167,12 @@ def rebuild(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Empty the engine and fill it again from the log; meanwhile answers lack what is not there yet.
+    """Fold the log anew while the engine serves; see `octavo engines rebuild`.
 
     Example: [dim]octavo analytics rebuild --yes[/]
     """
     if not yes:
-        typer.confirm("Empty the analytics engine and fill it again from the log?", abort=True)
+        typer.confirm("Fold the whole log into the analytics engine again?", abort=True)
 
     async def work() -> Any:
         async with of(context).open() as db:

@@ -16,6 +16,7 @@ from octavo.workspace.runs import Runs
 from octavo.workspace.schedules import Schedules
 from octavo.workspace.synonyms import SynonymSets
 from octavo.workspace.templates import Templates
+from octavo.workspace.topics import Topics
 from octavo.workspace.transactions import UnitOfWork
 from octavo.workspace.triggers import Triggers
 from octavo.workspace.types import Types
@@ -41,6 +42,7 @@ __all__ = [
     "Schedules",
     "SynonymSets",
     "Templates",
+    "Topics",
     "Triggers",
     "Types",
     "UnitOfWork",

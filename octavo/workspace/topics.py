@@ -17,9 +17,11 @@ from octavo.registry.topics import Version
 from octavo.roles.embedder import Embedding, Model
 from octavo.search.hits import Hits
 from octavo.search.hybrid import Hybrid
+from octavo.search.reading import WAIT_SECONDS
 from octavo.search.semantic import Semantic
 from octavo.store.scope import Scope
 from octavo.values.model import parse_model
+from octavo.values.position import Position
 from octavo.values.topic import Topic, TopicDocument, TopicDraft, TopicSet, drafts_of
 from octavo.workspace.documents import Bind
 from octavo.workspace.given import asked_by, known_id
@@ -60,7 +62,8 @@ class Topics:
                 remedy="train it with models.train_topics, or put its topics by hand",
             )
         words = metrics["words"]
-        coherence = metrics.get("coherence_by_topic") or [None] * len(words)
+        told = metrics.get("coherence_by_topic") or ()
+        coherence = told if len(told) == len(words) else [None] * len(words)
         drafts = [
             TopicDraft(topic_id=number, keywords=list(best), coherence_score=score)
             for number, (best, score) in enumerate(zip(words, coherence, strict=True))
@@ -91,6 +94,8 @@ class Topics:
         """
         name, model_version = _version_of(model)
         drafts = drafts_of(topics)
+        if embedder is not None and drafts[0].vector is None:
+            raise InvalidInput(f"embedder = {embedder!r} of topics without vectors", remedy="leave it out")
         if drafts[0].vector is None:
             of, drafts = await self._embedded(drafts)
         else:
@@ -183,20 +188,24 @@ class Topics:
         least_similarity: float = -1.0,
         limit: int = 10,
         counted: bool = True,
-        **options: Any,
+        after: Position | str | None = None,
+        wait_seconds: float = WAIT_SECONDS,
     ) -> builtins.list[Topic]:
         """The topics nearest to a document: to the mean of its passages' vectors, whether it was processed or not.
 
         Args:
             document: of this organization, with text.
             model, keyword, least_similarity, limit, counted: as in `nearest`.
-            **options: `after` and `wait_seconds`, to wait until a write is embedded.
+            after: read your own writes: a position a write returned.
+            wait_seconds: how long to wait for the vectors to get there.
 
         Raises:
-            NotFound: it has no vectors (yet). Further what `nearest` raises.
+            NotFound: it has no vectors (yet). PositionTimeout. Further what `nearest` raises.
         """
         scope = await self._bind()
-        asked = await self._semantic.of_document(scope.organization, known_id(document), **options)
+        asked = await self._semantic.of_document(
+            scope.organization, known_id(document), after=after, wait_seconds=wait_seconds
+        )
         return await self._near(
             asked, model, keyword=keyword, least_similarity=least_similarity, limit=limit, counted=counted
         )

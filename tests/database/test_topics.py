@@ -389,7 +389,7 @@ async def test_what_is_no_topic_is_refused_and_changes_nothing(
     kept: Workspace, topics: list[dict[str, Any]], says: str
 ) -> None:
     with pytest.raises(InvalidInput, match=says):
-        await kept.topics.put(MODEL, topics, embedder="own@1")
+        await kept.topics.put(MODEL, topics)
 
     assert len(await kept.topics.list(MODEL)) == 3
 
@@ -400,6 +400,11 @@ async def test_a_set_names_the_version_of_its_model(press: Workspace) -> None:
     for options in ({"least_similarity": 2}, {"limit": 0}):
         with pytest.raises(InvalidInput):
             await press.topics.nearest("money", **options)  # type: ignore[arg-type]
+
+
+async def test_an_embedder_of_no_vectors_is_refused(press: Workspace) -> None:
+    with pytest.raises(InvalidInput, match="without vectors"):
+        await press.topics.put(MODEL, TOPICS, embedder="own@1")
 
 
 async def test_an_organization_has_so_many_sets(press: Workspace) -> None:

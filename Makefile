@@ -25,6 +25,10 @@ setup: $(VENV)/octavo.stamp ## Set up .venv with Octavo in it: .venv/bin/octavo
 demo: setup ## Show Octavo working on example files, or on yours: make demo DOCS=/some/folder
 	$(BIN)/octavo demo $(if $(DOCS),"$(DOCS)")
 
+# The tests are as many processes as there are cores: threads of linear algebra would only wait for each other.
+test-fast test prove: export OPENBLAS_NUM_THREADS := 1
+test-fast test prove: export OMP_NUM_THREADS := 1
+
 .PHONY: test-fast
 test-fast: $(VENV)/dev.stamp pgbouncer ## Tests of every commit, about a minute
 	$(PYTEST) $(FAST)

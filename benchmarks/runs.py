@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
+import msgspec
 from uuid_utils.compat import uuid7
 
 import octavo
@@ -138,13 +139,23 @@ class Ours:
             await _executed(worker, times)
 
     async def pick_up(self, times: int) -> None:
-        """Start a run when the one before has ended."""
-        async with Worker(self.means, slots=SLOTS) as worker:
-            for number in range(times):
+        """Start a run when the one before was executed."""
+        called = asyncio.Event()
+
+        @octavo.component("noop")
+        async def noop(given: octavo.Given) -> dict[str, Any]:  # noqa: ARG001 - it does nothing
+            called.set()
+            return {}
+
+        means = msgspec.structs.replace(self.means, components=Components([noop]))
+        async with Worker(means, slots=SLOTS) as worker:
+            for _ in range(times):
+                called.clear()
                 begun = time.perf_counter()
                 await self.view.pipelines.start("bench")
-                await _executed(worker, number + 1)
+                await called.wait()
                 self.waits.append(time.perf_counter() - begun)
+            await _executed(worker, times)
 
 
 async def run(db: Octavo, admin: dict[str, Any], rounds: int) -> list[Row]:
@@ -213,7 +224,7 @@ async def _picking_up(queues: Sequence[Queue], rounds: int) -> Row:
         rounds=rounds,
     )
     told = "; ".join(f"{queue.name} {_milliseconds(queue.waits)}" for queue in queues)
-    return replace(row, remark=f"{told} (goal: twice the limit's; Octavo's runs have ended by then)")
+    return replace(row, remark=f"{told} (goal: twice the limit's)")
 
 
 def _milliseconds(waits: Sequence[float]) -> str:

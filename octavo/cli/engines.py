@@ -266,7 +266,7 @@ async def _with(
 def _bar() -> Iterator[Callable[[str, int, int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task("looking", total=None)
+        task = bar.add_task("opening", total=None)
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
 

@@ -1,13 +1,16 @@
 """The vectors projection: the engine of the vectors role holds the passages of every live document, embedded.
 
 Embedding is nearly all of its cost. So passages that the engine or the same load holds already are not embedded
-again, and the next load is embedded while the engine takes this one.
+again, the texts of some documents are taken out while those before them are embedded, and the next load is embedded
+while the engine takes this one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from octavo.roles.embedder import Vector
 
 Vectors = dict[bytes, "Vector"]
+# Documents whose texts are taken out, and embedded, together.
+_AT_ONCE = 250
 
 
 class VectorProjection(DocumentProjection[VectorChange]):
@@ -60,25 +65,47 @@ class Embedding:
         Raises:
             Unavailable: the embedder or the engine does not answer; nothing is taken for embedded.
         """
-        texts = await asyncio.to_thread(_texts, rows, self._embedder.model)
-        vectors, refused = await self._vectors(rows, texts)
+        texts: list[_Text] = []
+        vectors: Vectors = {}
+        refused: dict[tuple[UUID, UUID], InvalidInput] = {}
+        async with aclosing(self._taken_out(rows)) as taken_out:
+            async for some, of_some in taken_out:
+                texts += of_some
+                refused |= await self._embed_new(some, of_some, vectors)
         return [
             _change(row, text, vectors, refused.get((row["organization_id"], row["id"])))
             for row, text in zip(rows, texts, strict=True)
         ]
 
-    async def _vectors(
-        self, rows: Sequence[Row], texts: Sequence[_Text]
-    ) -> tuple[Vectors, Mapping[tuple[UUID, UUID], InvalidInput]]:
-        """Vectors by digest, and the documents whose text the embedder refuses."""
+    async def _taken_out(
+        self, rows: Sequence[Row]
+    ) -> AsyncGenerator[tuple[Sequence[Row], list[_Text]], None]:
+        """Some documents at a time with their texts; the next are taken out meanwhile."""
+        parts = [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
+        ahead: asyncio.Task[list[_Text]] | None = None
+        try:
+            for part, following in zip_longest(parts, parts[1:]):
+                texts = await (ahead or self._texts(part))
+                ahead = asyncio.create_task(self._texts(following)) if following else None
+                yield part, texts
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+
+    async def _texts(self, rows: Sequence[Row]) -> list[_Text]:
+        return await asyncio.to_thread(_texts, rows, self._embedder.model)
+
+    async def _embed_new(
+        self, rows: Sequence[Row], texts: Sequence[_Text], vectors: Vectors
+    ) -> Mapping[tuple[UUID, UUID], InvalidInput]:
+        """Add the vectors of what has none, by digest; gives the documents whose text the embedder refuses."""
         wanted: dict[UUID, dict[bytes, str]] = {}
         for row, text in zip(rows, texts, strict=True):
             if isinstance(text, Embeddable):
                 wanted.setdefault(row["organization_id"], {}).update(_by_digest(text.pieces))
-        vectors: Vectors = {}
         for organization, digests in wanted.items():
-            if digests:
-                vectors.update(await self._engine.known(organization, list(digests)))
+            if new := [digest for digest in digests if digest not in vectors]:
+                vectors.update(await self._engine.known(organization, new))
         missing = {
             digest: text
             for digests in wanted.values()
@@ -90,8 +117,8 @@ class Embedding:
         except InvalidInput as error:
             if isinstance(error, InvalidSetting):
                 raise
-            return vectors, await self._embed_singly(rows, texts, vectors)
-        return vectors, {}
+            return await self._embed_singly(rows, texts, vectors)
+        return {}
 
     async def _embed_singly(
         self, rows: Sequence[Row], texts: Sequence[_Text], vectors: Vectors

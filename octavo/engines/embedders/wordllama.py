@@ -72,8 +72,7 @@ class WordLlamaEmbedder:
     def embedded(self, texts: Sequence[str]) -> list[Vector]:
         """As `embed`, in the thread that calls."""
         tokenizer, weights = self._load()
-        # One by one: texts of a batch would be made as long as its longest.
-        return [_mean(weights, tokenizer.encode(text, add_special_tokens=False).ids) for text in texts]
+        return [_mean(weights, _tokens(tokenizer, text)) for text in texts]
 
     def _load(self) -> tuple[Any, NDArray[Any]]:
         with self._loading:
@@ -84,6 +83,13 @@ class WordLlamaEmbedder:
                 tensors = import_module("safetensors.numpy").load_file(str(self._folder / _WEIGHTS))
                 self._loaded = tokenizer, tensors[_TENSOR].astype("float32")
             return self._loaded
+
+
+def _tokens(tokenizer: Any, text: str) -> Sequence[int]:
+    """The tokens of a text. Only batches let go of the interpreter's lock; of one text each, they take one core."""
+    [encoding] = tokenizer.encode_batch_fast([text], add_special_tokens=False)
+    ids: Sequence[int] = encoding.ids
+    return ids
 
 
 def _mean(weights: NDArray[Any], ids: Sequence[int]) -> Vector:

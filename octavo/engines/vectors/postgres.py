@@ -21,6 +21,7 @@ from uuid import UUID
 
 import msgspec
 
+from octavo.engines.vectors.halfvec import written
 from octavo.engines.vectors.postgres_narrowings import Narrowings
 from octavo.engines.vectors.postgres_shelves import INDEXED_FROM, PostgresShelves
 from octavo.errors import InvalidInput
@@ -223,7 +224,7 @@ class PostgresVectors:
     async def _look(self, query: NearestQuery, way: _Way, brought: int) -> _Look:
         arguments: list[object] = [
             query.organization,
-            query.vector.tolist(),
+            written(query.vector),
             brought,
             query.limit,
             self._model.name,

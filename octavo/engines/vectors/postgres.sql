@@ -1,4 +1,4 @@
--- Looking for the nearest passages. Parameters: $1 organization, $2 the vector, $3 passages to bring, $4 documents of
+-- Looking for the nearest passages. Parameters: $1 organization, $2 the vector as text, $3 passages to bring, $4 documents of
 -- the answer, $5 name and $6 version of the model, $7 the greatest distance, $8 documents that are not wanted; then the
 -- values of what narrows the search. {narrowed} and {each} are made of conditions over `passage`, which only leakproof functions
 -- ask: row-level security leaves such statements their indexes. {shelf} and {dimensions} are numbers: an
@@ -18,7 +18,7 @@ shelf AS MATERIALIZED (
     WHERE shelf.organization_id = $1::octavo.organization AND NOT shelf.is_retired
 ),
 asked AS MATERIALIZED (
-    SELECT $2::real []::halfvec AS vector
+    SELECT $2::text::halfvec AS vector
 ),
 filtered AS NOT MATERIALIZED (
     SELECT document_id FROM octavo.lookup WHERE organization_id = $1::octavo.organization AND {condition}

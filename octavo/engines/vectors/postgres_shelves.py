@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
 
+from octavo.engines.vectors.halfvec import written
 from octavo.errors import Conflict, InvalidInput, InvalidSetting, OctavoError, RecordFault
 from octavo.postgres.pool import Row, Runner
 from octavo.postgres.record import Record
@@ -22,9 +22,6 @@ from octavo.roles.embedder import Model
 from octavo.roles.state import NO_DOCUMENT, Cursor, Digest, Parked
 from octavo.roles.vectors import Embedded, VectorChange
 from octavo.values.position import Position
-
-if TYPE_CHECKING:
-    from octavo.roles.embedder import Vector
 
 _sql = load("octavo.engines.vectors", "postgres_shelves.sql")
 
@@ -194,7 +191,7 @@ class PostgresShelves:
         async with self._record.system.transaction() as transaction:
             await _move(transaction, move, move.before, first=first)
             await _remove(transaction, move.model, [(one.organization, one.id) for one in changes], embedded)
-            grown = await _add(transaction, move.model, self._model.dimensions, embedded) if embedded else []
+            grown = await _add(transaction, move.model, embedded) if embedded else []
             if parked:
                 rows = [(one.organization, one.id, one.version, one.code, one.message) for one in parked]
                 await transaction.execute(_sql.park, move.model, *_columns(rows))
@@ -280,21 +277,15 @@ async def _remove(
     )
 
 
-async def _add(
-    transaction: Runner, model: int, dimensions: int, embedded: Sequence[Embedded]
-) -> Sequence[Row]:
+async def _add(transaction: Runner, model: int, embedded: Sequence[Embedded]) -> Sequence[Row]:
     """Write documents and what of their passages is not there; gives the shelves that grew."""
-    import numpy as np  # noqa: PLC0415 - of the extra `vectors`
-
     await transaction.execute(_sql.add_shelves, model, [one.organization for one in embedded])
     documents = [(one.organization, one.id, one.version, len(one.passages), one.title) for one in embedded]
     await transaction.execute(_sql.add_documents, model, *_columns(documents))
-    vectors: list[Vector] = [passage.vector for one in embedded for passage in one.passages]
     return await transaction.fetch(
         _sql.add_passages,
         model,
-        dimensions,
-        np.concatenate(vectors).tolist(),
+        [written(passage.vector) for one in embedded for passage in one.passages],
         *_columns([row for one in embedded for row in _passages(one)]),
     )
 

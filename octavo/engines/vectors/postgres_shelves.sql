@@ -120,14 +120,14 @@ ON CONFLICT (shelf, document_id) DO UPDATE SET
 
 -- name: add_passages
 -- scope: system
--- $1 model, $2 its dimensions, $3 the vectors one after the other; then a passage each: $4 organizations, $5 ids,
--- $6 ordinals, $7 namespaces, $8 types, $9 languages, $10 authors, $11 times of creation, $12 digests, $13 starts,
--- $14 ends, $15 texts. Gives the shelves that grew.
+-- $1 model; then a passage each: $2 vectors as text, $3 organizations, $4 ids, $5 ordinals, $6 namespaces, $7 types,
+-- $8 languages, $9 authors, $10 times of creation, $11 digests, $12 starts, $13 ends, $14 texts. Gives the shelves that
+-- grew.
 WITH incoming AS MATERIALIZED (
     SELECT shelf.shelf, incoming.*
     FROM unnest(
-        $4::uuid [], $5::uuid [], $6::integer [], $7::text [], $8::text [], $9::text [], $10::text [],
-        $11::timestamptz [], $12::bytea [], $13::integer [], $14::integer [], $15::text []
+        $3::uuid [], $4::uuid [], $5::integer [], $6::text [], $7::text [], $8::text [], $9::text [],
+        $10::timestamptz [], $11::bytea [], $12::integer [], $13::integer [], $14::text []
     ) WITH ORDINALITY AS incoming (
         organization_id, document_id, ordinal, namespace, type, language, author,
         created_at, digest, start_character, end_character, text, place
@@ -161,8 +161,9 @@ added AS (
     )
     SELECT
         organization_id, shelf, document_id, ordinal, namespace, type, language, author, created_at, digest,
-        (($3::real [])[(place - 1) * $2::integer + 1:place * $2::integer])::halfvec
+        embedded.vector::halfvec
     FROM incoming
+    INNER JOIN unnest($2::text []) WITH ORDINALITY AS embedded (vector, place) USING (place)
     ON CONFLICT (shelf, document_id, ordinal) DO NOTHING
     RETURNING shelf
 )

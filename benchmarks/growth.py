@@ -42,13 +42,12 @@ GROUP = 20
 CONNECTIONS = (1, 8, 32)
 LARGE_BYTES, LARGE_TIMES = 5_000_000, 10
 GOAL = 0.7
-_WHY = """A search for two words becomes slower with an organization's size, and with nothing else: passages lie in
-segments of 8,192, and words that few documents have are looked for in each of them, a fifth of a millisecond a segment
-for two words. Here they also find a hundred times as much in the largest organization as in the smallest, since each
-text stands in it a hundred times. Small organizations do not pay for large ones. Who searches millions of documents
-moves the role to an engine made for it, while everybody searches: `octavo engines promote search tantivy:DIR`, or a
-cluster of OpenSearch. Where one figure of an operation is low and its neighbours are not, look at SELECT 1: the machine
-has other guests."""
+_WHY = """A search for two words becomes slower with an organization's size, and with nothing else: words that few
+documents have are looked for in all of it, 131,072 passages at a time. Here they also find a hundred times as much in
+the largest organization as in the smallest, since each text stands in it a hundred times. Small organizations do not
+pay for large ones. Who searches millions of documents moves the role to an engine made for it, while everybody
+searches: `octavo engines promote search tantivy:DIR`, or a cluster of OpenSearch. Where one figure of an operation is
+low and its neighbours are not, look at SELECT 1: the machine has other guests."""
 console = Console()
 _chance = random.Random(20261121)
 

@@ -2717,7 +2717,7 @@ ALTER TABLE octavo.search_parked OWNER TO octavo_owner;
 CREATE SEQUENCE octavo.search_segment_number
     AS integer
     START WITH 1
-    INCREMENT BY 1
+    INCREMENT BY 32
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
@@ -2729,6 +2729,7 @@ CREATE TABLE octavo.search_segment (
     segment integer DEFAULT nextval('octavo.search_segment_number'::regclass) NOT NULL,
     is_long boolean NOT NULL,
     passages integer NOT NULL,
+    is_shelved boolean DEFAULT false NOT NULL,
     CONSTRAINT search_segment_passages_check CHECK ((passages >= 0))
 )
 WITH (fillfactor='50');
@@ -3452,11 +3453,11 @@ CREATE INDEX schedule_firing_due ON octavo.schedule_firing USING btree (due_at);
 
 CREATE UNIQUE INDEX schedule_id ON octavo.schedule USING btree (organization_id, id);
 
-CREATE INDEX search_passage_titles ON octavo.search_passage USING gin (segment, titles) WHERE (titles IS NOT NULL);
+CREATE INDEX search_passage_titles ON octavo.search_passage USING gin (segment, (ARRAY[segment, (~ (segment >> 4))]), titles) WHERE (titles IS NOT NULL);
 
-CREATE INDEX search_passage_trigrams ON octavo.search_passage USING gin (segment, trigram_text public.gin_trgm_ops) WHERE (trigram_text IS NOT NULL);
+CREATE INDEX search_passage_trigrams ON octavo.search_passage USING gin (segment, (ARRAY[segment, (~ (segment >> 4))]), trigram_text public.gin_trgm_ops) WHERE (trigram_text IS NOT NULL);
 
-CREATE INDEX search_passage_words ON octavo.search_passage USING gin (segment, words);
+CREATE INDEX search_passage_words ON octavo.search_passage USING gin (segment, (ARRAY[segment, (~ (segment >> 4))]), words);
 
 CREATE INDEX source_container ON octavo.source USING btree (organization_id, namespace, container_key) WHERE (container_key IS NOT NULL);
 

@@ -190,6 +190,22 @@ async def test_a_common_word_looks_at_no_more_than_one_segment_at_a_time(watched
     assert sum(node["Actual Rows"] * node["Actual Loops"] for node in heaps) <= 2 * CANDIDATES
 
 
+async def test_a_rare_word_is_looked_for_in_the_newest_segments_and_then_a_shelf_at_a_time(watched):
+    _, nodes = await search(watched, "rare1")
+
+    # Of short documents two segments and a shelf, and as many of long ones.
+    looked_at = [node for node in nodes if node.get("Index Name") == "search_passage_words"]
+    assert sum(node["Actual Loops"] for node in looked_at) == 6
+
+
+async def test_what_stands_on_a_shelf_is_found_once_though_its_newest_segments_were_looked_at(watched):
+    _, nodes = await search(watched, "rare1")
+
+    heaps = [node for node in of_passages(nodes) if node["Node Type"] == "Bitmap Heap Scan"]
+    found = sum(node["Actual Rows"] * node["Actual Loops"] for node in heaps)
+    assert round(found) == PASSAGES // 1000
+
+
 async def test_a_boost_looks_for_its_types_among_a_bounded_number_of_passages(watched):
     _, nodes = await search(watched, "common", boosts={"note": 2.0})
 

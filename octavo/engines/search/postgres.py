@@ -3,9 +3,10 @@
 Ranking many matches is the whole cost of full text in PostgreSQL, and finding many of them is the rest. So an
 alternative of the query brings at most `CANDIDATES` passages, and passages lie in segments that are read newest
 first until these are found: a word that stands in every third document costs as much among a million documents
-as among ten thousand. A word with fewer matches than the cap is complete. For a common one, matches in titles
-and passages with all alternatives are added to the newest passages; then `capped` says that documents exist
-which were not ranked. Pages go on behind the ranked ones: every match is reached.
+as among ten thousand. Behind the newest segments whole shelves are read, so a rare word has few looks at all of
+them. A word with fewer matches than the cap is complete. For a common one, matches in titles and passages with all
+alternatives are added to the newest passages; then `capped` says that documents exist which were not ranked. Pages
+go on behind the ranked ones: every match is reached.
 
 What a page shows is read in the statement that finds it, from the heads of live documents. So a deleted
 document never appears, however far the engine lags. A document that was changed meanwhile appears by the text
@@ -15,7 +16,7 @@ that was searched, and `version` and `current_version` differ; filters are asked
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from uuid import UUID
 
 from octavo.engines.search import lexemes
@@ -52,6 +53,8 @@ EVERYTHING = 100_000
 _RANKED, _REST = 0, 1
 # The documents that pass the query's filter are a part of the statement, under this name.
 _FILTERED = "passage.document_id IN (SELECT filtered.document_id FROM filtered)"
+# Texts of searches that are remembered: they differ by their filter.
+WRITTEN = 200
 
 
 class PostgresSearch:
@@ -149,12 +152,15 @@ class PostgresSearch:
 
     async def _rows(self, statement: str, query: Query, arguments: Sequence[object]) -> Sequence[Row]:
         """Run a search; its first row is there also when nothing matches."""
-        if query.condition is None:
-            return await self._record.app.fetch(
-                statement.format(condition="true", filtered="true"), *arguments
-            )
-        condition, values = query.condition(len(arguments) + 1)
-        text = statement.format(condition=condition, filtered=_FILTERED)
+        condition, values = query.condition(len(arguments) + 1) if query.condition else ("true", ())
+        text = _written(
+            statement,
+            condition,
+            filtered=query.condition is not None,
+            excluding=bool(query.words.excluded),
+            boosted=any(factor > 1 for factor in query.boosts.values()),
+            divided=any(len(terms) > 1 for terms in query.words.alternatives),
+        )
         return await self._record.app.fetch(text, *arguments, *values)
 
     async def _found(self, query: Query, rows: Sequence[Row], limit: int, band: int) -> Found:
@@ -181,6 +187,20 @@ class PostgresSearch:
     def _cursor(self, row: Row) -> Cursor:
         position = Position(self._record.shard, row["epoch"], row["position_xid"], row["position_id"])
         return Cursor(row["generation"], position, NO_DOCUMENT if row["scanning"] else None)
+
+
+@lru_cache(maxsize=WRITTEN)
+def _written(
+    statement: str, condition: str, *, filtered: bool, excluding: bool, boosted: bool, divided: bool
+) -> str:
+    """The text of a search, kept: writing it takes as long as sending it, and the driver knows it by its hash."""
+    return statement.format(
+        condition=condition,
+        filtered=_FILTERED if filtered else "true",
+        unexcluded=str(not excluding).lower(),
+        boosted=str(boosted).lower(),
+        divided=str(divided).lower(),
+    )
 
 
 def _arguments(query: Query, limit: int, after: Place | None) -> tuple[object, ...]:

@@ -4,7 +4,9 @@
 -- each alternative its longest word or null, $11 all its words, $12 the document of the last hit or null, $13 its sort
 -- value, $14 and $15 the terms of alternatives that have several: the number of the alternative and the text of a
 -- tsquery; $16 types that are boosted and $17 by how much.
--- {condition} is a filter over octavo.lookup; {filtered} asks whether the passage's document passes it.
+-- {condition} is a filter over octavo.lookup; {filtered} asks whether the passage's document passes it. {unexcluded},
+-- {boosted} and {divided} are true or false: whether no word is excluded, whether a type is worth more, and whether an
+-- alternative has several terms. What a search does not need is not in its plan, which has to be set up each time.
 -- Only total expressions may be applied to octavo.lookup and octavo.search_lookup: see migration 0001.
 
 -- fragment: asked
@@ -19,10 +21,23 @@ language AS MATERIALIZED (
     SELECT 'simple'
 ),
 segment AS MATERIALIZED (
-    SELECT segment, is_long
+    SELECT segment, is_long, row_number() OVER (PARTITION BY is_long ORDER BY segment DESC) AS age
     FROM octavo.search_segment
     WHERE organization_id = $1::octavo.organization
-    ORDER BY segment DESC
+),
+-- What is looked up at a time, the newest first: a segment each of the newest ones, then whole shelves, which leave
+-- out what was looked up before. A common word ends with the first; a rare one has few looks at everything.
+stretch AS MATERIALIZED (
+    SELECT ARRAY[segment] AS keys, is_long, segment + 1 AS below, age
+    FROM segment WHERE age <= 2
+    UNION ALL
+    SELECT
+        ARRAY[~(older.segment >> 4)], older.is_long,
+        (SELECT min(newest.segment) FROM segment AS newest WHERE newest.is_long = older.is_long AND newest.age <= 2),
+        min(older.age)
+    FROM segment AS older WHERE older.age > 2
+    GROUP BY older.segment >> 4, older.is_long
+    ORDER BY age
 ),
 alternative AS MATERIALIZED (
     SELECT asked.place, octavo.any_of(DISTINCT to_tsquery(language.configuration, asked.words)) AS query
@@ -48,10 +63,11 @@ filtered AS NOT MATERIALIZED (
 )
 
 -- fragment: passages
--- The newest segment first, so that what a limit leaves out is the longest unchanged; OFFSET 0 keeps the segments
--- apart, so that each is looked up in the index when the one before was not enough.
+-- The newest stretch first, so that what a limit leaves out is the longest unchanged; OFFSET 0 keeps the stretches
+-- apart, so that each is looked up in the index when the one before was not enough. The index could be asked for all
+-- segments below one, which would be all it holds: so that is a difference.
         SELECT passage.*
-        FROM segment
+        FROM stretch
         CROSS JOIN LATERAL (
             SELECT
                 passage.document_id, passage.ordinal, passage.version, passage.type, passage.words,
@@ -59,11 +75,13 @@ filtered AS NOT MATERIALIZED (
             FROM octavo.search_lookup AS passage
             WHERE
                 passage.organization_id = $1::octavo.organization
-                AND passage.segment = segment.segment
+                AND ARRAY[passage.segment, ~(passage.segment >> 4)] @> stretch.keys
+                AND passage.segment - stretch.below < 0
+                AND (passage.passages > 1) = stretch.is_long
                 AND ($4::text [] IS NULL OR passage.namespace = ANY($4))
                 AND ($5::text [] IS NULL OR passage.type = ANY($5))
                 AND {filtered}
-                AND ($3 IS NULL OR NOT EXISTS (
+                AND ({unexcluded} OR NOT EXISTS (
                     SELECT FROM octavo.search_lookup AS other
                     WHERE
                         other.organization_id = $1::octavo.organization
@@ -146,7 +164,7 @@ by_type AS MATERIALIZED (
     FROM (
         SELECT octavo.any_of(query) AS query
         FROM common
-        HAVING count(*) > 0 AND (SELECT max(factor) FROM unnest($17::float8 []) AS factor) > 1
+        HAVING count(*) > 0
     ) AS one_of
     CROSS JOIN LATERAL (
         SELECT newest.*
@@ -159,6 +177,7 @@ by_type AS MATERIALIZED (
         WHERE ($17::float8 [])[array_position($16::text [], newest.type)] > 1
         LIMIT $6
     ) AS found
+    WHERE {boosted}
 ),
 together AS MATERIALIZED (
     SELECT 0::bigint AS place, found.document_id, found.ordinal, found.version, found.type, found.words
@@ -232,10 +251,11 @@ holding AS MATERIALIZED (
     CROSS JOIN LATERAL (
         -- include: passages
         AND passage.words @@ term.query
-        AND segment.is_long
+        AND stretch.is_long
         -- include: passages_end
         LIMIT (SELECT passages FROM bound)
     ) AS found
+    WHERE {divided}
 ),
 rarest AS MATERIALIZED (
     SELECT DISTINCT ON (place) place, ordinal, count(*) AS passages
@@ -247,7 +267,7 @@ apart AS MATERIALIZED (
     SELECT DISTINCT holding.document_id
     FROM holding
     INNER JOIN rarest ON rarest.place = holding.place AND rarest.ordinal = holding.ordinal
-    WHERE NOT EXISTS (
+    WHERE {divided} AND NOT EXISTS (
         SELECT FROM term
         WHERE
             term.place = holding.place
@@ -269,7 +289,7 @@ apart_passage AS MATERIALIZED (
     CROSS JOIN any_term
     INNER JOIN octavo.search_lookup AS passage
         ON passage.organization_id = $1::octavo.organization AND passage.document_id = apart.document_id
-    WHERE passage.words @@ any_term.query
+    WHERE {divided} AND passage.words @@ any_term.query
 )
 
 -- fragment: near

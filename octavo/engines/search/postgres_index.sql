@@ -81,14 +81,17 @@ WITH incoming AS MATERIALIZED (
     )
 ),
 wanted AS MATERIALIZED (
-    SELECT counted.organization_id, counted.is_long, counted.passages, (
-        SELECT max(segment.segment)
-        FROM octavo.search_segment AS segment
-        WHERE segment.organization_id = counted.organization_id AND segment.is_long = counted.is_long
-    ) AS newest
+    SELECT counted.*, newest.segment AS newest, newest.has_room
     FROM (
         SELECT organization_id, passages > 1 AS is_long, count(*) AS passages FROM incoming GROUP BY 1, 2
     ) AS counted
+    LEFT JOIN LATERAL (
+        SELECT segment.segment, segment.is_shelved AND segment.segment & 15 < 15 AS has_room
+        FROM octavo.search_segment AS segment
+        WHERE segment.organization_id = counted.organization_id AND segment.is_long = counted.is_long
+        ORDER BY segment.segment DESC
+        LIMIT 1
+    ) AS newest ON true
 ),
 filled AS (
     UPDATE octavo.search_segment AS segment
@@ -100,9 +103,17 @@ filled AS (
         AND segment.passages < $1
     RETURNING segment.organization_id, segment.segment, segment.is_long
 ),
+-- Sixteen numbers in a row are a shelf, which an organization has for segments of one kind. Of the 32 numbers the
+-- sequence goes on by, one whole shelf is nobody else's.
 begun AS (
-    INSERT INTO octavo.search_segment (organization_id, is_long, passages)
-    SELECT wanted.organization_id, wanted.is_long, wanted.passages
+    INSERT INTO octavo.search_segment (organization_id, segment, is_shelved, is_long, passages)
+    SELECT
+        wanted.organization_id,
+        CASE
+            WHEN wanted.has_room THEN wanted.newest + 1
+            ELSE (nextval('octavo.search_segment_number')::integer | 15) + 1
+        END,
+        true, wanted.is_long, wanted.passages
     FROM wanted
     WHERE NOT EXISTS (
         SELECT FROM filled

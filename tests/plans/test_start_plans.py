@@ -49,6 +49,17 @@ PROFILES = """
 INSERT INTO octavo.organization_profile (id, name, inner_pad, outer_pad, settings)
 VALUES ($1, 'big', decode(repeat('00', 64), 'hex'), decode(repeat('00', 64), 'hex'), '{"runs_per_day": 1000000}')
 """
+# New statistics in the middle of a test would have statements planned anew.
+NO_VACUUM = """
+DO $$
+DECLARE relation regclass;
+BEGIN
+    FOR relation IN SELECT oid FROM pg_class WHERE relnamespace = 'octavo'::regnamespace AND relkind = 'r' LOOP
+        EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', relation);
+    END LOOP;
+END
+$$
+"""
 # $1 to $7, input, key among the limits.
 BEGIN = f"'{BIG}', 'ann', 'user', NULL, NULL, NULL, 5, '{{}}', NULL"
 PIPELINE = "'octavo', 'octavo.pipeline', 'named-1'"
@@ -70,6 +81,7 @@ async def crowded(server: Any) -> Any:
     """Two organizations with 100,000 and 20,000 runs, and 20,000 and 5,000 documents; the first one has a quota."""
     async with migrated_database(server) as name:
         async with administrator(server, name) as admin:
+            await admin.execute(NO_VACUUM)
             for organization, number, documents in ((BIG, 100_000, 20_000), (OTHER, 20_000, 5_000)):
                 await admin.execute(RUNS, organization, number)
                 await admin.execute(DOCUMENTS, organization, documents)

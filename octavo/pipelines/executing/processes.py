@@ -70,6 +70,10 @@ class Processes:
             await process.kill()
 
 
+# There is a process for each core already: threads of its own would wait for each other.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
 class _Process:
     """A child with a socket of its own; not by `multiprocessing`, which would run the user's main module again."""
 
@@ -91,6 +95,7 @@ class _Process:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={
+                    **_ONE_THREAD,
                     **os.environ,
                     "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
                 },

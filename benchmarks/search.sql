@@ -44,3 +44,15 @@ FROM (
 ) AS hit
 INNER JOIN bench.text_index AS document ON document.id = hit.id
 ORDER BY hit.rank DESC
+
+-- name: raw_ids
+-- scope: system
+-- $1 organization.
+SELECT id FROM octavo.document WHERE organization_id = $1 LIMIT 10
+
+-- name: raw_heads
+-- scope: system
+-- $1 organization, $2 ids.
+SELECT id, namespace, type, name, version
+FROM octavo.document
+WHERE organization_id = $1 AND id = ANY($2::uuid []) AND deleted_at IS NULL

@@ -1,7 +1,8 @@
 """The embedded search index beside the library alone.
 
 The limit is the library used as its documentation does: a title and a text, stemmed, the query parsed by the library,
-ten documents read. It knows no organizations, no deletions and no filters, and marks nothing.
+ten documents read. It knows no organizations, no deletions and no filters, and marks nothing. The floor is the library
+and one statement that reads as many heads by their keys: less cannot tell whether what was found is still there.
 """
 
 from __future__ import annotations
@@ -12,17 +13,21 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import tantivy
 
 from octavo import Octavo
 from octavo.engines.search.tantivy import TantivySearch
 from octavo.feed.reader import Feed
 from octavo.feed.wakeup import Wakeup
+from octavo.postgres.statements import load
 from octavo.projections.search import SearchProjection
 from octavo.search.query import Search
 
 Ask = Callable[[str], Awaitable[None]]
+_sql = load("benchmarks", "search.sql")
 
 
 class Embedded:
@@ -72,15 +77,34 @@ class Alone:
 
     def asking(self) -> Ask:
         """A search of one page."""
-        searcher = self._index.searcher()
+        found = self._finding()
 
         async def ask(query: str) -> None:
-            parsed = self._index.parse_query(query, ["title", "text"], conjunction_by_default=True)
-            found = searcher.search(parsed, 10, count=False)
-            for _, place in found.hits:
-                searcher.doc(place).to_dict()
+            found(query)
 
         return ask
+
+    def asking_with_heads(self, raw: asyncpg.Connection, organization: UUID, ids: Sequence[UUID]) -> Ask:
+        """A search of one page, and a look at as many heads as it has hits, with a connection that is told nothing."""
+        found = self._finding()
+
+        async def ask(query: str) -> None:
+            await raw.fetch(_sql.raw_heads, organization, ids[: found(query)])
+
+        return ask
+
+    def _finding(self) -> Callable[[str], int]:
+        """Finds and reads the best ten, and tells how many there are."""
+        searcher = self._index.searcher()
+
+        def find(query: str) -> int:
+            parsed = self._index.parse_query(query, ["title", "text"], conjunction_by_default=True)
+            hits = searcher.search(parsed, 10, count=False).hits
+            for _, place in hits:
+                searcher.doc(place).to_dict()
+            return len(hits)
+
+        return find
 
 
 @contextmanager

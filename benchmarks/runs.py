@@ -31,7 +31,7 @@ from octavo.workspace import Workspace
 
 RUNS, EXECUTED = 5_000, 3_000
 SLOTS = 500
-PICKED_UP = 200
+PICKED_UP = 100
 
 _sql = load("benchmarks", "runs.sql")
 

@@ -1853,8 +1853,6 @@ CREATE TABLE octavo.engine (
     CONSTRAINT engine_check CHECK (((kept_until IS NULL) OR (state = 'kept'::text))),
     CONSTRAINT engine_check1 CHECK ((((equal_at IS NULL) = (equal_position IS NULL)) AND ((equal_at IS NULL) = (equal_documents IS NULL)))),
     CONSTRAINT engine_equal_documents_check CHECK ((equal_documents >= 0)),
-    CONSTRAINT engine_rebuilt CHECK (((rebuilt_to IS NULL) = (rebuilt_at IS NULL))),
-    CONSTRAINT engine_rebuilt_to_check CHECK (((length(rebuilt_to) >= 1) AND (length(rebuilt_to) <= 200))),
     CONSTRAINT engine_role_check CHECK ((role ~ '^[a-z]{1,40}$'::text)),
     CONSTRAINT engine_state_check CHECK ((state = ANY (ARRAY['building'::text, 'live'::text, 'kept'::text, 'retired'::text]))),
     CONSTRAINT engine_url_check CHECK (((length(url) >= 1) AND (length(url) <= 2000))),
@@ -3131,6 +3129,9 @@ ALTER TABLE ONLY octavo.document_type
 
 ALTER TABLE ONLY octavo.engine
     ADD CONSTRAINT engine_pkey PRIMARY KEY (role, url);
+
+ALTER TABLE octavo.engine
+    ADD CONSTRAINT engine_rebuilt CHECK ((((rebuilt_to IS NULL) = (rebuilt_at IS NULL)) AND ((length(rebuilt_to) >= 1) AND (length(rebuilt_to) <= 200)))) NOT VALID;
 
 ALTER TABLE ONLY octavo.epoch
     ADD CONSTRAINT epoch_pkey PRIMARY KEY (number);

@@ -65,7 +65,9 @@ async def _connect_or_create(arguments: Mapping[str, Any], *, create: bool) -> a
             raise _pooler() from error
         raise
     name = arguments.get("database") or unquote(urlsplit(arguments.get("dsn", "")).path.lstrip("/"))
-    connection = await connect({**arguments, "database": "postgres"})
+    # Several that begin at once wait for each other here, however long it takes, and for nobody else.
+    patient = {**arguments.get("server_settings", {}), "lock_timeout": "0"}
+    connection = await connect({**arguments, "database": "postgres", "server_settings": patient})
     try:
         await connection.execute(await connection.fetchval(_sql.format_create_database, name))
     except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):

@@ -59,7 +59,7 @@ SELECT organization_id, body_hash, jsonb_build_object('id', id) FROM octavo.docu
 """
 
 # Unique together with more columns, since a foreign key refers to all of them.
-REFERENCED = {"model_version_stage"}
+REFERENCED = {"model_version_stage", "topic_set_length"}
 
 # The longest known of an organization have expired, and the sweep has not come.
 DUE = """

@@ -10,6 +10,8 @@ from octavo.postgres.pool import Pool
 from octavo.postgres.statements import load
 
 _sql = load("octavo.postgres", "health.sql")
+# The first may have to connect, and one hiccup of the machine makes no slow record.
+_PINGS = 3
 
 
 class GateHolder(msgspec.Struct, frozen=True):
@@ -45,11 +47,15 @@ class Health(msgspec.Struct, frozen=True):
 
 
 async def ping(pool: Pool) -> tuple[float, str]:
-    """Milliseconds of one round trip, and the server's version."""
-    begun = time.perf_counter()
-    row = await pool.fetchrow(_sql.ping)
-    assert row is not None
-    return (time.perf_counter() - begun) * 1000, row["version"]
+    """Milliseconds of one round trip, the fastest of a few, and the server's version."""
+    took, version = float("inf"), ""
+    for _ in range(_PINGS):
+        begun = time.perf_counter()
+        row = await pool.fetchrow(_sql.ping)
+        took = min(took, time.perf_counter() - begun)
+        assert row is not None
+        version = row["version"]
+    return took * 1000, version
 
 
 async def gate_holders(system: Pool, older_than_seconds: float = 0.0) -> list[GateHolder]:

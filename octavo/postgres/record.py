@@ -105,7 +105,7 @@ class Record:
         return self._listen
 
     async def health(self) -> Health:
-        """One round trip to the record, and what can be said of it; raises `Unavailable` if it is gone."""
+        """A few round trips to the record, and what can be said of it; raises `Unavailable` if it is gone."""
         round_trip_ms, version = await health.ping(self.app)
         holders = await self.gate_holders() if self.has_system else []
         return Health(

@@ -103,7 +103,15 @@ async def test_a_restore_leaves_nothing_beside_its_data_directory(restored: Rest
     target = Path(restored.report.target)
 
     assert [path.name for path in names_in(target.parent) if target.name in path.name] == [target.name]
-    assert [home for home in restored.leftovers if (home / "data").readlink().parent == target.parent] == []
+    assert [home for home in restored.leftovers if _is_beside(home, target)] == []
+
+
+def _is_beside(home: Path, target: Path) -> bool:
+    """Whether what was left belongs to a directory there; what other tests left may be gone by now."""
+    try:
+        return (home / "data").readlink().parent == target.parent
+    except FileNotFoundError:
+        return False
 
 
 async def test_documents_read_as_before(backed: Backed, restored: Restored) -> None:

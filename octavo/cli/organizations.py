@@ -160,6 +160,6 @@ def _answer(limits: RunLimits, as_json: bool) -> None:
     console.print(f"[bold]{escape(limits.organization)}[/] share {limits.run_share:g}")
     console.print(f"runs under way: {limits.running} {most}, {limits.held} held back · {quota}")
     if limits.allowed_models is not None:
-        console.print(f"models: {escape(', '.join(limits.allowed_models)) or 'none'}")
+        console.print(f"models: {escape(', '.join(limits.allowed_models)) or 'not one is allowed'}")
     if limits.max_batch_size is not None:
         console.print(f"documents of a batch: {limits.max_batch_size} at most")

@@ -3,8 +3,8 @@
     export.json       what it is: organization, position, counts
     documents.jsonl   one document a line: see `octavo.operations.lines`
     definitions.json  labels, types of links and synonyms; links.jsonl: see `octavo.operations.relations`
-    queries.jsonl, topics.jsonl   kept queries, with consents.jsonl, and topics: see `octavo.operations.kept`
-    triggers.jsonl, schedules.jsonl   what starts runs by itself: see `octavo.operations.starting`
+    queries.jsonl, consents.jsonl, topics.jsonl   kept queries and topics: see `octavo.operations.queries_and_topics`
+    triggers.jsonl, schedules.jsonl   what starts runs by itself: see `octavo.operations.triggers_and_schedules`
     files/            the originals, under names one can read
 
 Everything is of one snapshot, and memory stays bounded: documents are read by pages, bodies by bytes.
@@ -24,7 +24,7 @@ from uuid import UUID
 import msgspec
 
 from octavo.errors import InvalidInput, NotFound, StorageFault
-from octavo.operations import kept, lines, relations, starting
+from octavo.operations import lines, queries_and_topics, relations, triggers_and_schedules
 from octavo.operations.names import readable_name
 from octavo.operations.originals import save
 from octavo.operations.problems import OnProblem, Problem, Problems
@@ -163,8 +163,8 @@ class _Export:
         self._progress = progress
         self.organization = ""
         self.documents = self.versions = self.files = self.bytes = self.links = 0
-        self.kept = kept.Kept()
-        self.starting = starting.Starting()
+        self.kept = queries_and_topics.Kept()
+        self.starting = triggers_and_schedules.Starting()
         self.problems = Problems(on_problem)
 
     async def write(self, namespace: str | None, type: str | None) -> Position:
@@ -181,9 +181,9 @@ class _Export:
         await asyncio.to_thread(sync_file, self._building / lines.DOCUMENTS)
         self.links = await relations.write(self._fetch, self._building, namespace, type)
         if namespace is None and type is None:
-            self.kept = await kept.write(self._fetch, self._building)
+            self.kept = await queries_and_topics.write(self._fetch, self._building)
             inside = msgspec.structs.replace(self._scope, runner=self._transaction)
-            self.starting = await starting.write(inside, self._building)
+            self.starting = await triggers_and_schedules.write(inside, self._building)
         return Position(self._scope.shard, seen["epoch"], seen["gate"], 0)
 
     async def _pages(self, namespace: str | None, type: str | None) -> AsyncIterator[Sequence[Row]]:

@@ -25,7 +25,7 @@ from octavo.errors import (
     OctavoError,
     StatementTimeout,
 )
-from octavo.operations import kept, lines, relations, starting
+from octavo.operations import lines, queries_and_topics, relations, triggers_and_schedules
 from octavo.operations.arrival import Arrival, Outcome, compare, require_organization
 from octavo.operations.incoming import Incoming, parse_line
 from octavo.operations.problems import OnProblem, Problem, Problems
@@ -110,13 +110,13 @@ async def import_documents(
         for chunk in _chunks(file, scope, problems, keep_ids):
             await work.take(chunk)
             progress(file.tell(), total)
-    also, started = kept.Kept(), starting.Starting()
+    also, started = queries_and_topics.Kept(), triggers_and_schedules.Starting()
     linked = relations.LinkImport(pool, scope, problems, keep_ids=keep_ids)
     if has_relations:
         await linked.take_all(folder, _OF_A_LINE)
-        keeping = kept.KeptImport(pool, scope, problems, _OF_A_LINE, keep_ids=keep_ids)
+        keeping = queries_and_topics.KeptImport(pool, scope, problems, _OF_A_LINE, keep_ids=keep_ids)
         also = await keeping.take_all(folder)
-        starts = starting.StartingImport(pool, scope, problems, _OF_A_LINE, keep_ids=keep_ids)
+        starts = triggers_and_schedules.StartingImport(pool, scope, problems, _OF_A_LINE, keep_ids=keep_ids)
         started = await starts.take_all(folder)
     done = work.done
     return ImportReport(

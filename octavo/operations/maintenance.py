@@ -25,7 +25,7 @@ from itertools import groupby
 from uuid import UUID
 
 from octavo.errors import InvalidInput
-from octavo.operations.ended import add_up_figures, drop_old_batches
+from octavo.operations.ended_runs import add_up_figures, drop_old_batches
 from octavo.operations.expiry import sweep_expired
 from octavo.operations.progress import Progress, silent
 from octavo.operations.retention import drop_old_events

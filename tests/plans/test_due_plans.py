@@ -1,4 +1,4 @@
-"""What is read of 100,000 runs that are owed, and of 20,000 that died, in several organizations."""
+"""What is read of 100,000 runs that are owed, and of some thousands that died, in several organizations."""
 
 from __future__ import annotations
 

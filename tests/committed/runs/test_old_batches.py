@@ -9,7 +9,7 @@ import pytest
 
 import octavo
 from octavo.errors import InvalidInput
-from octavo.operations.ended import drop_old_batches
+from octavo.operations.ended_runs import drop_old_batches
 from octavo.operations.task import Bounds
 from octavo.pipelines.starting.batches import settle
 from octavo.testing.clock import FakeClock

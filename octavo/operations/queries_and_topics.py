@@ -37,7 +37,7 @@ from octavo.values.actor import Actor, parse_actor
 from octavo.values.query import MOST_DAYS
 from octavo.values.topic import TopicDraft, drafts_of
 
-_sql = load("octavo.operations", "kept.sql")
+_sql = load("octavo.operations", "queries_and_topics.sql")
 
 CONSENTS, QUERIES, TOPICS = "consents.jsonl", "queries.jsonl", "topics.jsonl"
 _PAGE = 200

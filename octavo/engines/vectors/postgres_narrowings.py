@@ -3,7 +3,7 @@
 Whether a namespace or a type leaves few passages is found out by looking at up to two thousand of them, which takes
 longer than asking an index, and nearly every question names a namespace. So what was found is used for a while: a
 narrowing that left much is asked of the index at once, one that left little is compared at once. When that has
-changed meanwhile, an answer takes longer or comes of the index; it says which, and lacks no hit.
+changed meanwhile, an answer takes longer, or is approximate where it would have been exact, and says so.
 """
 
 from __future__ import annotations
